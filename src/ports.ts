@@ -1,0 +1,196 @@
+/**
+ * The outside world as Ferry sees it: types only, and only the members that Ferry uses.
+ *
+ * They are the ECMA-419 shapes of the Moddable SDK's modules (8.2.3), each with a remark on how the real one
+ * behaves on the ESP32. Classes arrive as option records, `{ io: Class, ...options }`, as ECMA-419 consumers take
+ * them. `host/sim` implements the same shapes; the contract suites in `host-tests/ports` hold every implementation
+ * to the remarks made here.
+ */
+
+/** An ECMA-419 style injection: the class, and the options its constructor gets besides Ferry's own. */
+export type Io<C> = { readonly io: C } & Readonly<Record<string, unknown>>;
+
+export type TimerHandle = unknown;
+
+/** Monotonic time and timers. On the device: `Time.ticks` and the SDK's `Timer`. */
+export interface Clock {
+  /** Milliseconds since some fixed moment, never going back; fractions allowed. */
+  now(): number;
+  /** Calls back once, never earlier than `delayMs` from now, and never from inside `set`. */
+  set(callback: () => void, delayMs: number): TimerHandle;
+  /** Forgets the timer. `undefined` and handles that have fired are fine. */
+  clear(handle: TimerHandle | undefined): void;
+}
+
+// ---- embedded:io/serial -------------------------------------------------------------------------------------
+
+/**
+ * On the ESP32 this is the bare UART: 128-byte hardware FIFOs either way, no flow control, 8N1 and a fixed baud
+ * (another baud means close and construct again, which empties the FIFOs). Received bytes beyond the FIFO are lost
+ * without a word.
+ */
+export interface Serial {
+  /** Reads what is there, at most `buffer.byteLength`; returns the count, or `undefined` when nothing is there. */
+  read(buffer: Uint8Array): number | undefined;
+  /** Takes all or nothing: throws "output full" when longer than the free part of the transmit FIFO. */
+  write(buffer: Uint8Array): void;
+  /** Final and idempotent. Bytes still in the FIFOs are lost. */
+  close(): void;
+}
+
+export interface SerialOptions {
+  baud: number;
+  /** Bytes are waiting. Comes again only after a read or when more arrive. */
+  onReadable(count: number): void;
+  /** The transmit FIFO is nearly empty (below 10 bytes): `count` bytes are free. Comes once after each filling. */
+  onWritable(count: number): void;
+}
+
+export type SerialClass = new (options: SerialOptions & Record<string, unknown>) => Serial;
+
+// ---- embedded:storage/files (LittleFS) ----------------------------------------------------------------------
+
+/** Positions are explicit. Written bytes are durable only after flush() or close(). */
+export interface File {
+  /** Returns the count read, less than asked only at the end of the file. */
+  read(buffer: Uint8Array, position: number): number;
+  /** Throws when the file system is full. The buffer must be in RAM (the SDK refuses read-only memory). */
+  write(buffer: Uint8Array, position: number): void;
+  flush(): void;
+  status(): { size: number };
+  /** Flushes, then ends the use of this object. A leaked file is closed by the collector, at an unknown moment. */
+  close(): void;
+}
+
+export interface FileStatus {
+  size: number;
+  isFile(): boolean;
+  isDirectory(): boolean;
+}
+
+/** A mount that fails makes the SDK format the partition silently: an empty root is a normal start. */
+export interface Directory {
+  /** "r" default, "r+" needs the file, "w" and "w+" create or truncate. Throws where there is no such file. */
+  openFile(options: { path: string; mode?: "r" | "r+" | "w" | "w+" }): File;
+  openDirectory(options: { path: string }): Directory;
+  /** Parents must exist; an existing directory is left as it is. */
+  createDirectory(path: string): void;
+  /** Files and empty directories. Returns false where nothing was there. */
+  delete(path: string): boolean;
+  /** Atomic, replaces an existing file. */
+  move(from: string, to: string): void;
+  /** Throws where nothing is there. */
+  status(path: string): FileStatus;
+  /** Names of the entries, without "." and "..". */
+  scan(path?: string): Iterator<string>;
+  close(): void;
+}
+
+// ---- embedded:storage/flash ---------------------------------------------------------------------------------
+
+/** A raw partition. Writing only clears bits: it needs erased flash. Everything is synchronous and durable at once. */
+export interface FlashPartition {
+  read(buffer: Uint8Array, offset: number): number;
+  write(buffer: Uint8Array, offset: number): void;
+  /** Erases blocks [first, end), one block when `end` is absent. About 45 ms a block on a real chip. */
+  eraseBlock(first: number, end?: number): void;
+  status(): { size: number; blockLength: number; blocks: number };
+  close(): void;
+}
+
+export interface Flash extends Iterable<string> {
+  /** `path` is a data partition's label, or "running" or "nextota". */
+  open(options: { path: string; mode?: "r" | "r+" }): FlashPartition;
+}
+
+// ---- embedded:storage/key-value (NVS) -----------------------------------------------------------------------
+
+/** Each write and delete is durable and atomic when it returns. Names of domains and keys: at most 15 characters. */
+export interface KeyValueDomain {
+  /** `undefined` when the key is not there. */
+  read(key: string): ArrayBuffer | undefined;
+  write(key: string, value: Uint8Array | ArrayBuffer): void;
+  delete(key: string): void;
+  close(): void;
+}
+
+export interface KeyValue {
+  open(options: { path: string; mode?: "r" | "r+"; format?: "buffer" }): KeyValueDomain;
+}
+
+// ---- embedded:update ----------------------------------------------------------------------------------------
+
+/** Writes the passive app slot, in order, erasing as it goes. */
+export interface Update {
+  write(buffer: Uint8Array): void;
+  /** Validates the image and makes it the one to boot. The object is finished either way. */
+  complete(): void;
+  /** Before complete(): abandons the update. */
+  close(): void;
+}
+
+export interface Updater {
+  open(options: { partition: FlashPartition; mode?: "a" }): Update;
+}
+
+// ---- embedded:network/http/client ---------------------------------------------------------------------------
+
+/**
+ * One connection to one host; requests queue on it. No timeouts, no redirects, no ranges: those are Ferry's.
+ * After an error the client is dead.
+ */
+export interface HttpClient {
+  request(options: HttpRequestOptions): HttpRequest;
+  close(): void;
+}
+
+export interface HttpRequest {
+  /**
+   * Reads up to `buffer.byteLength` of what has arrived and returns the count. May be called outside onReadable;
+   * unread bytes stay in the connection and hold the sender back.
+   */
+  read(buffer: Uint8Array): number | undefined;
+}
+
+export interface HttpRequestOptions {
+  method?: string;
+  path: string;
+  headers?: Map<string, string>;
+  /** Names (lower case) of the response headers wanted; others are dropped. */
+  headersMask?: readonly string[];
+  onHeaders(status: number, headers: ReadonlyMap<string, string>): void;
+  /** `count` bytes in all are waiting (not: have newly arrived). Comes again only when more arrive. */
+  onReadable(count: number): void;
+  /**
+   * `null` when the whole body has been read. An Error, mostly without a message, when the connection died: also the
+   * regular end of a body without a length, and bytes not read until then are lost.
+   */
+  onDone(error: Error | null): void;
+}
+
+export interface HttpClientOptions {
+  host: string;
+  port?: number;
+  /** The connection or the name look-up failed. */
+  onError?(error?: Error): void;
+}
+
+export type HttpClientClass = new (options: HttpClientOptions & Record<string, unknown>) => HttpClient;
+
+// ---- crypt --------------------------------------------------------------------------------------------------
+
+/** A running digest: native C on the device, so cheap per byte. */
+export interface Digest {
+  write(bytes: Uint8Array): void;
+  /** Returns the digest and ends the use of this object. */
+  close(): ArrayBuffer;
+}
+
+export type DigestClass = new (algorithm: "MD5" | "SHA256") => Digest;
+
+// ---- the chip -----------------------------------------------------------------------------------------------
+
+export interface System {
+  /** Restarts the chip: does not return to any running code of Ferry's. */
+  restart(): void;
+}
