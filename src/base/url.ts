@@ -1,0 +1,73 @@
+/** The little of URLs that fetching a file needs: the device has no URL class. Never throws. */
+
+/** Bounds the records that keep a URL. */
+export const URL_LENGTH_MAX = 512;
+
+export interface ParsedUrl {
+  readonly secure: boolean;
+  /** Lower case, without brackets. */
+  readonly host: string;
+  readonly port: number;
+  /** Path and query, beginning with a slash; the fragment is not sent. */
+  readonly path: string;
+}
+
+/** Returns the parts, or what is wrong as a phrase that follows "the URL". */
+export function parseUrl(url: string): ParsedUrl | string {
+  if (url.length > URL_LENGTH_MAX) return `is longer than ${URL_LENGTH_MAX} characters`;
+  const schemeEnd = url.indexOf("://");
+  const scheme = url.slice(0, Math.max(0, schemeEnd)).toLowerCase();
+  if (scheme !== "http" && scheme !== "https") return `is neither http:// nor https://: "${url}"`;
+  if (!isPrintable(url)) return "has characters that a URL must not have";
+  const secure = scheme === "https";
+  const rest = url.slice(schemeEnd + 3);
+  const pathStart = firstOf(rest, "/?#");
+  const authority = rest.slice(0, pathStart);
+  if (authority.includes("@")) return "carries a user name, which is not supported";
+  const colon = authority.lastIndexOf(":");
+  const host = (colon < 0 ? authority : authority.slice(0, colon)).toLowerCase();
+  const port = colon < 0 ? (secure ? 443 : 80) : parsePort(authority.slice(colon + 1));
+  if (!host) return `names no host: "${url}"`;
+  if (port === undefined) return `has a bad port: "${url}"`;
+  const target = rest.slice(pathStart);
+  const path = target.slice(0, firstOf(target, "#"));
+  return { secure, host, port, path: path.startsWith("/") ? path : `/${path}` };
+}
+
+/** The URL that a Location header names, seen from the page that sent it. */
+export function resolveUrl(base: ParsedUrl, location: string): string {
+  const scheme = base.secure ? "https" : "http";
+  if (location.includes("://")) return location;
+  if (location.startsWith("//")) return `${scheme}:${location}`;
+  const origin = `${scheme}://${base.host}:${base.port}`;
+  if (location.startsWith("/")) return origin + location;
+  const folder = base.path.slice(0, base.path.slice(0, firstOf(base.path, "?")).lastIndexOf("/") + 1);
+  return origin + folder + location;
+}
+
+/** The part of a URL that people call the file's name. */
+export function fileNameOf(url: string): string {
+  const path = url.slice(0, firstOf(url, "?#"));
+  return path.slice(path.lastIndexOf("/") + 1) || "firmware.bin";
+}
+
+/** Where the first of these characters stands, or the length of the text. */
+function firstOf(text: string, characters: string): number {
+  for (let i = 0; i < text.length; i++) if (characters.includes(text.charAt(i))) return i;
+  return text.length;
+}
+
+function parsePort(text: string): number | undefined {
+  if (text.length === 0 || text.length > 5) return undefined;
+  for (let i = 0; i < text.length; i++) if (text.charAt(i) < "0" || text.charAt(i) > "9") return undefined;
+  const port = Number(text);
+  return port >= 1 && port <= 65535 ? port : undefined;
+}
+
+function isPrintable(text: string): boolean {
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (code <= 0x20 || code === 0x7f) return false;
+  }
+  return true;
+}

@@ -1,0 +1,140 @@
+/**
+ * What a server's answer to a download request means: a pure judgement, so that every odd answer has one place.
+ *
+ * Ferry asks for the rest of a file, from `offset`, with Range and If-Range. Servers ignore Range, answer with another
+ * range, have changed the file, redirect, or send an error page: none of it may ever be joined to what is staged.
+ */
+
+/** What was asked for. */
+export interface Asked {
+  /** Bytes in hand; 0 asks for the whole file. */
+  readonly offset: number;
+  /** The size that was offered. */
+  readonly sizeBytes: number;
+}
+
+export type Judgement =
+  /** The body begins at `offset`; `lengthKnown` says that its announced length ends exactly at the offered size. */
+  | { readonly kind: "body"; readonly offset: number; readonly validator: string | undefined; readonly lengthKnown: boolean }
+  | { readonly kind: "redirect"; readonly location: string }
+  /** What is in hand cannot be continued: begin anew. */
+  | { readonly kind: "restart"; readonly reason: string }
+  /** Everything is in hand already. */
+  | { readonly kind: "nothing-left" }
+  | { readonly kind: "retry"; readonly reason: string }
+  | { readonly kind: "refused"; readonly reason: string }
+  /** The server has another file than was offered. */
+  | { readonly kind: "wrong-file"; readonly reason: string };
+
+/** The headers that are looked at. */
+export const HEADERS_WANTED: readonly string[] = Object.freeze([
+  "content-length",
+  "content-range",
+  "etag",
+  "last-modified",
+  "location",
+  "transfer-encoding",
+]);
+
+export function judge(asked: Asked, status: number, headers: ReadonlyMap<string, string>): Judgement {
+  switch (status) {
+    case 200:
+      return judgeWhole(asked, headers);
+    case 206:
+      return judgePart(asked, headers);
+    case 301:
+    case 302:
+    case 303:
+    case 307:
+    case 308: {
+      const location = headers.get("location");
+      return location ? { kind: "redirect", location } : { kind: "refused", reason: `${status} without a location` };
+    }
+    case 416:
+      return judgeUnsatisfiable(asked, headers);
+    case 408:
+    case 425:
+    case 429:
+      return { kind: "retry", reason: `the server answered ${status}` };
+    default:
+      if (status >= 500) return { kind: "retry", reason: `the server answered ${status}` };
+      return { kind: "refused", reason: `the server answered ${status}` };
+  }
+}
+
+/** A 200, also to a range request: the file from its first byte. */
+function judgeWhole(asked: Asked, headers: ReadonlyMap<string, string>): Judgement {
+  const length = bodyLength(headers);
+  if (length !== undefined && length !== asked.sizeBytes) {
+    return { kind: "wrong-file", reason: `the server's file has ${length} bytes, offered were ${asked.sizeBytes}` };
+  }
+  return { kind: "body", offset: 0, validator: validatorOf(headers), lengthKnown: length !== undefined };
+}
+
+/** A 206 must be the very range that was asked for, of a file of the very size that was offered. */
+function judgePart(asked: Asked, headers: ReadonlyMap<string, string>): Judgement {
+  const range = parseContentRange(headers.get("content-range"));
+  const last = asked.sizeBytes - 1;
+  if (!range) return { kind: "restart", reason: "a 206 without a readable content-range" };
+  if (range.size !== undefined && range.size !== asked.sizeBytes) {
+    return { kind: "wrong-file", reason: `the server's file has ${range.size} bytes, offered were ${asked.sizeBytes}` };
+  }
+  if (range.first !== asked.offset || range.last !== last) {
+    return { kind: "restart", reason: `asked for bytes ${asked.offset}-${last}, got ${range.first}-${range.last}` };
+  }
+  const length = bodyLength(headers);
+  if (length !== undefined && length !== asked.sizeBytes - asked.offset) {
+    return { kind: "restart", reason: `a range of ${asked.sizeBytes - asked.offset} bytes came as ${length}` };
+  }
+  return { kind: "body", offset: asked.offset, validator: validatorOf(headers), lengthKnown: length !== undefined };
+}
+
+function judgeUnsatisfiable(asked: Asked, headers: ReadonlyMap<string, string>): Judgement {
+  const text = headers.get("content-range") ?? "";
+  const size = text.startsWith("bytes */") ? parseCount(text.slice(8)) : undefined;
+  if (size !== undefined && size !== asked.sizeBytes) {
+    return { kind: "wrong-file", reason: `the server's file has ${size} bytes, offered were ${asked.sizeBytes}` };
+  }
+  if (asked.offset === asked.sizeBytes) return { kind: "nothing-left" };
+  if (asked.offset === 0) return { kind: "refused", reason: "the server answered 416 to a request for the whole file" };
+  return { kind: "restart", reason: `the server cannot continue at byte ${asked.offset}` };
+}
+
+/** A strong ETag; a weak one does not promise equal bytes. Else the date of change. */
+export function validatorOf(headers: ReadonlyMap<string, string>): string | undefined {
+  const etag = headers.get("etag");
+  if (etag?.startsWith('"') && etag.length <= VALIDATOR_LENGTH_MAX) return etag;
+  const modified = headers.get("last-modified");
+  return modified && modified.length <= VALIDATOR_LENGTH_MAX ? modified : undefined;
+}
+
+/** Bounds the record that keeps it. */
+export const VALIDATOR_LENGTH_MAX = 128;
+
+/** The announced length of the body; a chunked body has none, whatever content-length says. */
+function bodyLength(headers: ReadonlyMap<string, string>): number | undefined {
+  if (headers.get("transfer-encoding")?.toLowerCase().includes("chunked")) return undefined;
+  const text = headers.get("content-length");
+  return text === undefined ? undefined : (parseCount(text) ?? Number.NaN);
+}
+
+/** `bytes FIRST-LAST/SIZE`, where SIZE may be `*`. */
+function parseContentRange(text: string | undefined): { first: number; last: number; size: number | undefined } | undefined {
+  if (!text?.startsWith("bytes ")) return undefined;
+  const dash = text.indexOf("-");
+  const slash = text.indexOf("/");
+  if (dash < 0 || slash < dash) return undefined;
+  const first = parseCount(text.slice(6, dash));
+  const last = parseCount(text.slice(dash + 1, slash));
+  const sizeText = text.slice(slash + 1).trim();
+  const size = sizeText === "*" ? undefined : parseCount(sizeText);
+  if (first === undefined || last === undefined || (size === undefined && sizeText !== "*")) return undefined;
+  return { first, last, size };
+}
+
+function parseCount(text: string): number | undefined {
+  const digits = text.trim();
+  if (digits.length === 0 || digits.length > 12) return undefined;
+  for (let i = 0; i < digits.length; i++) if (digits.charAt(i) < "0" || digits.charAt(i) > "9") return undefined;
+  return Number(digits);
+}

@@ -1,0 +1,133 @@
+/**
+ * The link to the Primary MCU: a wire, a session on it, and the baud both sides agree on.
+ *
+ * The MCU decides the baud. A change is answered at the old rate, everything sent drains, then the wire switches; when
+ * nothing valid arrives at the new rate the link goes back to the initial one, where every MCU looks for it.
+ */
+
+import { PAYLOAD_BYTES_MAX } from "../frame/layout.js";
+import { SerialWire, type Wire, type WireClass, type WireCounters } from "../frame/wire.js";
+import type { Clock, Io, SerialClass, TimerHandle } from "../ports.js";
+import type { CallName } from "../rpc/catalogue.js";
+import { RpcSession } from "../rpc/session.js";
+
+/** Blynk's NCP starts at this rate, and MCUs try it first. */
+export const INITIAL_BAUD = 38_400;
+/** What the ESP32's UART makes from its 80 MHz clock with less than 1 % of error. */
+export const BAUD_MIN = 1_200;
+export const BAUD_MAX = 5_000_000;
+/** An MCU that switched pings within 20 ms and gives up scanning after seconds. */
+export const BAUD_PROOF_MS = 2_000;
+
+export interface McuLinkOptions {
+  clock: Clock;
+  serial: Io<SerialClass>;
+  /** The wire to use: by default the TypeScript one over `serial`. */
+  Wire?: WireClass;
+  initialBaud?: number;
+  onBaud(baud: number): void;
+  /** Any valid payload has arrived. */
+  onHeard(): void;
+  onFault(call: CallName, error: unknown): void;
+}
+
+export class McuLink {
+  readonly session: RpcSession;
+  readonly #clock: Clock;
+  readonly #wire: Wire;
+  readonly #initialBaud: number;
+  readonly #onBaud: (baud: number) => void;
+  #wantedBaud: number | undefined;
+  #drainWaiter: (() => void) | undefined;
+  #proofTimer: TimerHandle;
+
+  constructor(options: McuLinkOptions) {
+    this.#clock = options.clock;
+    this.#initialBaud = options.initialBaud ?? INITIAL_BAUD;
+    this.#onBaud = options.onBaud;
+    const Wire = options.Wire ?? SerialWire;
+    this.#wire = new Wire({
+      clock: options.clock,
+      serial: options.serial,
+      baud: this.#initialBaud,
+      onPayload: (payload, length) => {
+        if (this.#proofTimer !== undefined) this.#proven();
+        options.onHeard();
+        this.session.onPayload(payload, length);
+      },
+      onIdle: () => {
+        this.session.onSinkIdle();
+        this.#actIfIdle();
+      },
+    });
+    this.session = new RpcSession({
+      clock: options.clock,
+      sink: this.#wire,
+      payloadBytesMax: PAYLOAD_BYTES_MAX,
+      onFault: options.onFault,
+    });
+  }
+
+  get baud(): number {
+    return this.#wire.baud;
+  }
+
+  get counters(): WireCounters {
+    return this.#wire.counters;
+  }
+
+  /** Whether the UART can make this rate. */
+  supportsBaud(baud: number): boolean {
+    return baud >= BAUD_MIN && baud <= BAUD_MAX;
+  }
+
+  /** Switches once all that waits to be sent has left at the old rate: the answer to the request among it. */
+  changeBaud(baud: number): void {
+    this.#wantedBaud = baud;
+    this.#actIfIdle();
+  }
+
+  /** Back to the rate where an MCU that restarted looks for the NCP. */
+  resetBaud(): void {
+    if (this.#wire.baud !== this.#initialBaud) this.changeBaud(this.#initialBaud);
+  }
+
+  /** Calls back when all that waits to be sent has left the UART. */
+  afterDrain(callback: () => void): void {
+    this.#drainWaiter = callback;
+    this.#actIfIdle();
+  }
+
+  close(): void {
+    this.#clock.clear(this.#proofTimer);
+    this.#wire.close();
+  }
+
+  /** What waits for the last message to be handed over. */
+  #actIfIdle(): void {
+    if (!this.#wire.idle) return;
+    if (this.#drainWaiter) {
+      const callback = this.#drainWaiter;
+      this.#drainWaiter = undefined;
+      return this.#wire.afterDrain(callback);
+    }
+    const baud = this.#wantedBaud;
+    if (baud === undefined) return;
+    this.#wantedBaud = undefined;
+    this.#wire.setBaud(baud, () => {
+      this.#onBaud(baud);
+      this.#clock.clear(this.#proofTimer);
+      this.#proofTimer = undefined;
+      if (baud === this.#initialBaud) return;
+      this.#proofTimer = this.#clock.set(() => {
+        this.#proofTimer = undefined;
+        this.resetBaud();
+      }, BAUD_PROOF_MS);
+    });
+  }
+
+  #proven(): void {
+    this.#clock.clear(this.#proofTimer);
+    this.#proofTimer = undefined;
+  }
+}

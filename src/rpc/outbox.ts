@@ -1,0 +1,115 @@
+/**
+ * What waits to be sent, and in which order it goes.
+ *
+ * RESULTs go first, because the MCU blocks for them; then invokes; then events, and those only while no RESULT is
+ * owed: a blocked MCU handles each event on its stack (blynk-ncp.md, 1.7). Every queue is bounded and counts what it
+ * turns away. The outbox hands over one message whenever the wire can take one.
+ */
+
+/** Where messages go: a wire, as far as RPC needs it. */
+export interface FrameSink {
+  /** A frame may be sent now. */
+  readonly idle: boolean;
+  /** Encodes and sends payload [0, length). Only while idle. */
+  send(payload: Uint8Array, length: number): void;
+  /** Encodes a payload ahead of time, beside one that is on its way. Replaces one prepared before. */
+  prepare(payload: Uint8Array, length: number): void;
+  /** Sends what was prepared. Only while idle. */
+  sendPrepared(): void;
+}
+
+export interface OutboxCounters {
+  /** RESULTs turned away: the MCU asked more at once than any real one does. */
+  resultsDropped: number;
+  /** Invokes refused at the door; their callers are told. */
+  invokesRefused: number;
+  /** Events lost because newer ones came: the oldest goes. */
+  eventsDropped: number;
+}
+
+export const RESULTS_QUEUED_MAX = 8;
+export const INVOKES_QUEUED_MAX = 8;
+export const EVENTS_QUEUED_MAX = 16;
+
+/** Stands in the queue for the prepared message. */
+const PREPARED = Symbol("prepared");
+
+export class Outbox {
+  readonly #sink: FrameSink;
+  readonly #results: Uint8Array[] = [];
+  readonly #invokes: (Uint8Array | typeof PREPARED)[] = [];
+  readonly #events: Uint8Array[] = [];
+  readonly counters: OutboxCounters = { resultsDropped: 0, invokesRefused: 0, eventsDropped: 0 };
+  /** RESULTs that the MCU waits for, in handlers that answer later. */
+  resultsOwed = 0;
+
+  constructor(sink: FrameSink) {
+    this.#sink = sink;
+  }
+
+  /** Queues are handed copies: the caller's buffer is free on return. */
+  postResult(payload: Uint8Array, length: number): void {
+    if (this.#sink.idle) return this.#sink.send(payload, length);
+    if (this.#results.length >= RESULTS_QUEUED_MAX) this.counters.resultsDropped++;
+    else this.#results.push(payload.slice(0, length));
+  }
+
+  /** False when the queue is full. */
+  postInvoke(payload: Uint8Array, length: number): boolean {
+    if (this.#sink.idle) {
+      this.#sink.send(payload, length);
+      return true;
+    }
+    return this.#queueInvoke(() => payload.slice(0, length));
+  }
+
+  /** Encodes a message into the sink ahead of time. One that was prepared and has not gone yet is withdrawn. */
+  prepare(payload: Uint8Array, length: number): void {
+    const at = this.#invokes.indexOf(PREPARED);
+    if (at >= 0) this.#invokes.splice(at, 1);
+    this.#sink.prepare(payload, length);
+  }
+
+  /** Sends what the sink holds prepared. False when the queue is full. */
+  postPrepared(): boolean {
+    if (this.#sink.idle) {
+      this.#sink.sendPrepared();
+      return true;
+    }
+    return this.#queueInvoke(() => PREPARED);
+  }
+
+  postEvent(payload: Uint8Array, length: number): void {
+    if (this.#events.length >= EVENTS_QUEUED_MAX) {
+      this.#events.shift();
+      this.counters.eventsDropped++;
+    }
+    this.#events.push(payload.slice(0, length));
+    this.pump();
+  }
+
+  /** Sends the next message if the wire is idle: call whenever it becomes so. */
+  pump(): void {
+    if (!this.#sink.idle) return;
+    const next = this.#results.shift() ?? this.#invokes.shift() ?? (this.resultsOwed ? undefined : this.#events.shift());
+    if (next === PREPARED) this.#sink.sendPrepared();
+    else if (next) this.#sink.send(next, next.length);
+  }
+
+  /** Forgets everything that waits: the MCU it was meant for has restarted. */
+  clear(): void {
+    this.#results.length = 0;
+    this.#invokes.length = 0;
+    this.#events.length = 0;
+    this.resultsOwed = 0;
+  }
+
+  #queueInvoke(make: () => Uint8Array | typeof PREPARED): boolean {
+    if (this.#invokes.length >= INVOKES_QUEUED_MAX) {
+      this.counters.invokesRefused++;
+      return false;
+    }
+    this.#invokes.push(make());
+    return true;
+  }
+}

@@ -1,0 +1,317 @@
+/**
+ * Calls in both directions at once.
+ *
+ * Nothing blocks: an invoke returns at once and its outcome comes by callback, so that the calls which the MCU makes
+ * meanwhile (three digests inside its own otaUpdateFinish handler) are served as they come.
+ * An invocation that timed out keeps listening until it is forgotten: a late RESULT is still news to those who wait
+ * for it (a slow erase before the answer to an offer, a chunk that took long to write). Nothing from the wire throws;
+ * bad messages are answered where the protocol has an answer, else dropped, and counted either way.
+ */
+
+import { ByteReader, ByteWriter } from "../base/bytes.js";
+import type { Clock, TimerHandle } from "../ports.js";
+import { type Args, type Call, type CallName, calls, callsServedBy, type Results } from "./catalogue.js";
+import { type Decoded, encodeInvoke, encodeOneway, encodeResult, readFields } from "./codec.js";
+import { type FrameSink, Outbox } from "./outbox.js";
+import { OPCODE_INVOKE, OPCODE_ONEWAY, OPCODE_RESULT, RpcStatus } from "./protocol.js";
+
+/** Invocations that wait or listen for a late RESULT. The oldest listener makes room for a new call. */
+export const INVOCATIONS_MAX = 16;
+
+const RESULT_HEADER_BYTES = 5;
+const INVOKE_HEADER_BYTES = 6;
+const ONEWAY_HEADER_BYTES = 4;
+
+/** How an invocation ended, or, after "timeout", what came late. */
+export type Outcome<N extends CallName> =
+  | { readonly kind: "answered"; readonly results: Results<N>; readonly late: boolean }
+  /** An error status; RESULTS_READ when an OK answer could not be decoded. */
+  | { readonly kind: "refused"; readonly status: number; readonly late: boolean }
+  | { readonly kind: "timeout" };
+
+/** A call under way. */
+export interface Invocation {
+  /** No more outcomes are wanted. */
+  forget(): void;
+}
+
+export interface SessionCounters {
+  callsServed: number;
+  unknownUids: number;
+  badArguments: number;
+  /** ONEWAYs dropped: unknown, undecodable, or not served. */
+  onewaysDropped: number;
+  /** Messages with a reserved opcode, or too short for their header. */
+  malformed: number;
+  timeouts: number;
+  lateResults: number;
+  /** RESULTs that nobody waits for. */
+  strayResults: number;
+  /** RESULTs whose payload did not fit the call. */
+  badResults: number;
+  /** Handlers that threw: a fault inside Ferry, answered with a generic error. */
+  handlerFaults: number;
+}
+
+export interface SessionOptions {
+  clock: Clock;
+  sink: FrameSink;
+  /** The largest payload either way. */
+  payloadBytesMax: number;
+  /** A handler threw. */
+  onFault?(call: CallName, error: unknown): void;
+}
+
+interface Pending extends Invocation {
+  readonly call: Call;
+  readonly onOutcome: (outcome: Outcome<CallName>) => void;
+  timer: TimerHandle | undefined;
+  late: boolean;
+}
+
+type Reply = (results: Decoded) => void;
+type Handler = (args: Decoded, reply: Reply) => void;
+
+export class RpcSession {
+  readonly #clock: Clock;
+  readonly #onFault: (call: CallName, error: unknown) => void;
+  readonly #outbox: Outbox;
+  readonly #writer: ByteWriter;
+  readonly #reader = new ByteReader();
+  readonly #names = callsServedBy("ncp");
+  readonly #handlers = new Map<number, Handler>();
+  readonly #pending = new Map<number, Pending>();
+  #lastMessageId = 0;
+  #preparedId = 0;
+  /** Counts the MCU's lives: answers owed to an earlier one are void. */
+  #peerLife = 0;
+  readonly counters: SessionCounters = {
+    callsServed: 0,
+    unknownUids: 0,
+    badArguments: 0,
+    onewaysDropped: 0,
+    malformed: 0,
+    timeouts: 0,
+    lateResults: 0,
+    strayResults: 0,
+    badResults: 0,
+    handlerFaults: 0,
+  };
+
+  constructor(options: SessionOptions) {
+    this.#clock = options.clock;
+    this.#onFault = options.onFault ?? (() => {});
+    this.#outbox = new Outbox(options.sink);
+    this.#writer = new ByteWriter(options.payloadBytesMax);
+  }
+
+  get outboxCounters(): Outbox["counters"] {
+    return this.#outbox.counters;
+  }
+
+  // ---- serving ----------------------------------------------------------------------------------------------
+
+  /** Serves a call with a handler that answers at once. */
+  serve<N extends CallName>(name: N, handler: (args: Args<N>) => Results<N>): void {
+    this.#handlers.set(calls[name].uid, (args, reply) => reply(handler(args as Args<N>) as Decoded));
+  }
+
+  /**
+   * Serves a call whose answer may come later. `reply` counts once; after the MCU has restarted it does nothing.
+   * Binary and text arguments are only valid until the handler returns.
+   */
+  serveLater<N extends CallName>(name: N, handler: (args: Args<N>, reply: (results: Results<N>) => void) => void): void {
+    this.#handlers.set(calls[name].uid, (args, reply) => handler(args as Args<N>, reply as (results: Results<N>) => void));
+  }
+
+  /** Whether this number names a call that is served: what hasUID answers. */
+  serves(uid: number): boolean {
+    return this.#handlers.has(uid);
+  }
+
+  // ---- calling ----------------------------------------------------------------------------------------------
+
+  /** Calls the MCU. The outcome comes by callback, never from inside this call. */
+  invoke<N extends CallName>(name: N, args: Args<N>, onOutcome: (outcome: Outcome<N>) => void): Invocation {
+    const call: Call = calls[name];
+    const id = this.#nextId();
+    encodeInvoke(this.#writer, call, id, args as Decoded);
+    const sent = this.#outbox.postInvoke(this.#writer.bytes, this.#writer.length);
+    return this.#expect(id, call, onOutcome as Pending["onOutcome"], sent);
+  }
+
+  /** Encodes a call ahead of time; the next invokePrepared() sends it. Replaces what was prepared before. */
+  prepare<N extends CallName>(name: N, args: Args<N>): void {
+    this.#preparedId = this.#nextId();
+    encodeInvoke(this.#writer, calls[name], this.#preparedId, args as Decoded);
+    this.#outbox.prepare(this.#writer.bytes, this.#writer.length);
+  }
+
+  /** Sends what prepare() encoded for the same call. */
+  invokePrepared<N extends CallName>(name: N, onOutcome: (outcome: Outcome<N>) => void): Invocation {
+    const sent = this.#outbox.postPrepared();
+    return this.#expect(this.#preparedId, calls[name], onOutcome as Pending["onOutcome"], sent);
+  }
+
+  /** Tells the MCU something; no answer exists. */
+  notify<N extends CallName>(name: N, args: Args<N>): void {
+    encodeOneway(this.#writer, calls[name], args as Decoded);
+    this.#outbox.postEvent(this.#writer.bytes, this.#writer.length);
+  }
+
+  /** The MCU has restarted: nothing owed to it or awaited from it holds any more. */
+  forgetPeer(): void {
+    this.#peerLife++;
+    for (const pending of this.#pending.values()) this.#clock.clear(pending.timer);
+    this.#pending.clear();
+    this.#outbox.clear();
+  }
+
+  /** The wire can take a message. */
+  onSinkIdle(): void {
+    this.#outbox.pump();
+  }
+
+  // ---- from the wire ----------------------------------------------------------------------------------------
+
+  /** Takes one verified payload, bytes [0, length). */
+  onPayload(payload: Uint8Array, length: number): void {
+    const opcode = (payload[0] as number) | ((payload[1] as number) << 8);
+    if (opcode === OPCODE_RESULT && length >= RESULT_HEADER_BYTES) this.#onResult(payload, length);
+    else if (opcode === OPCODE_INVOKE && length >= INVOKE_HEADER_BYTES) this.#onInvoke(payload, length);
+    else if (opcode === OPCODE_ONEWAY && length >= ONEWAY_HEADER_BYTES) this.#onOneway(payload, length);
+    else this.counters.malformed++;
+  }
+
+  #onResult(payload: Uint8Array, length: number): void {
+    const id = (payload[2] as number) | ((payload[3] as number) << 8);
+    const status = payload[4] as number;
+    const pending = this.#pending.get(id);
+    if (!pending) {
+      this.counters.strayResults++;
+      return;
+    }
+    this.#pending.delete(id);
+    if (pending.late) this.counters.lateResults++;
+    else this.#clock.clear(pending.timer);
+    pending.onOutcome(this.#judgeResult(pending, status, payload, length));
+  }
+
+  #judgeResult(pending: Pending, status: number, payload: Uint8Array, length: number): Outcome<CallName> {
+    if (status !== RpcStatus.OK) return { kind: "refused", status, late: pending.late };
+    this.#reader.reset(payload, RESULT_HEADER_BYTES, length);
+    const results = readFields(this.#reader, pending.call.resultFields);
+    if (typeof results === "object") return { kind: "answered", results, late: pending.late } as Outcome<CallName>;
+    this.counters.badResults++;
+    return { kind: "refused", status: RpcStatus.RESULTS_READ, late: pending.late };
+  }
+
+  #onInvoke(payload: Uint8Array, length: number): void {
+    const uid = (payload[2] as number) | ((payload[3] as number) << 8);
+    const id = (payload[4] as number) | ((payload[5] as number) << 8);
+    const name = this.#names.get(uid);
+    const handler = this.#handlers.get(uid);
+    if (!name || !handler) {
+      this.counters.unknownUids++;
+      return this.#answer(id, RpcStatus.UNKNOWN_UID);
+    }
+    this.#reader.reset(payload, INVOKE_HEADER_BYTES, length);
+    const args = readFields(this.#reader, calls[name].argFields);
+    if (typeof args !== "object") {
+      this.counters.badArguments++;
+      return this.#answer(id, RpcStatus.ARGS_READ);
+    }
+    this.counters.callsServed++;
+    this.#handle(name, handler, args, id);
+  }
+
+  #handle(name: CallName, handler: Handler, args: Decoded, id: number): void {
+    const life = this.#peerLife;
+    let inHandler = true;
+    let answered = false;
+    const reply = (status: number, results?: Decoded): void => {
+      if (answered) return;
+      answered = true;
+      // Inside its handler the call is alive even if that handler forgot the MCU's earlier life (initialize).
+      if (!inHandler) {
+        if (life !== this.#peerLife) return;
+        this.#outbox.resultsOwed--;
+      }
+      this.#answer(id, status, calls[name], results);
+    };
+    try {
+      handler(args, (results) => reply(RpcStatus.OK, results));
+    } catch (error) {
+      this.counters.handlerFaults++;
+      this.#onFault(name, error);
+      reply(RpcStatus.GENERIC);
+    }
+    inHandler = false;
+    if (!answered && life === this.#peerLife) this.#outbox.resultsOwed++;
+  }
+
+  #answer(id: number, status: number, call?: Call, results?: Decoded): void {
+    encodeResult(this.#writer, id, status, results ? call?.resultFields : [], results);
+    this.#outbox.postResult(this.#writer.bytes, this.#writer.length);
+  }
+
+  #onOneway(payload: Uint8Array, length: number): void {
+    const uid = (payload[2] as number) | ((payload[3] as number) << 8);
+    const name = this.#names.get(uid);
+    const handler = this.#handlers.get(uid);
+    this.#reader.reset(payload, ONEWAY_HEADER_BYTES, length);
+    const args = name && calls[name].kind === "oneway" ? readFields(this.#reader, calls[name].argFields) : "too short";
+    if (!name || !handler || typeof args !== "object") {
+      this.counters.onewaysDropped++;
+      return;
+    }
+    this.counters.callsServed++;
+    try {
+      handler(args, () => {});
+    } catch (error) {
+      this.counters.handlerFaults++;
+      this.#onFault(name, error);
+    }
+  }
+
+  // ---- waiting ----------------------------------------------------------------------------------------------
+
+  #nextId(): number {
+    do this.#lastMessageId = (this.#lastMessageId + 1) & 0xffff;
+    while (this.#pending.has(this.#lastMessageId));
+    return this.#lastMessageId;
+  }
+
+  /** A call that found the queue full times out at once, but not from inside invoke(). */
+  #expect(id: number, call: Call, onOutcome: Pending["onOutcome"], sent: boolean): Invocation {
+    if (this.#pending.size >= INVOCATIONS_MAX) this.#evictLateListener();
+    const pending: Pending = {
+      call,
+      onOutcome,
+      late: false,
+      timer: undefined,
+      forget: () => {
+        this.#clock.clear(pending.timer);
+        if (this.#pending.get(id) === pending) this.#pending.delete(id);
+      },
+    };
+    pending.timer = this.#clock.set(
+      () => {
+        pending.late = true;
+        this.counters.timeouts++;
+        onOutcome({ kind: "timeout" });
+      },
+      sent ? call.timeoutMs : 0,
+    );
+    this.#pending.set(id, pending);
+    return pending;
+  }
+
+  #evictLateListener(): void {
+    for (const [id, pending] of this.#pending) {
+      if (!pending.late) continue;
+      this.#pending.delete(id);
+      return;
+    }
+  }
+}

@@ -1,0 +1,338 @@
+/**
+ * One update of the MCU's firmware, from offer to verdict, as a pure machine: (state, event) -> state and effects.
+ *
+ *   idle --offer--> queued --MCU ready--> offering --yes--> accepted --Start--> serving --taken--> returning --> ended
+ *                     ^                      |  (no answer) open --Start or late yes--^                 MCU is back
+ *                     '--MCU restarted-------'------------------------'
+ *
+ * Invariants: an MCU that calls otaUpdateStart is served whenever a whole image, or a way to get one, is at hand,
+ * whatever happened before (a boot loader knows nothing of offers); an answer owed is given exactly once; from every
+ * phase there is a way to `ended`, by the MCU or by a timeout; after a restart of Ferry an unfinished update is queued
+ * again with all that was staged.
+ */
+
+import { type Failure, failure } from "../base/failure.js";
+import type { FirmwareInfo } from "../image/info-tag.js";
+import type { Offer } from "../image/offer.js";
+import type { TransferResult } from "./transfer-machine.js";
+import { judgeReturn, type Verdict } from "./verdict.js";
+
+/** An MCU may erase its whole slot before it answers an offer; after so long the offer is made again. */
+export const OFFER_PATIENCE_MS = 60_000;
+export const OFFERS_MAX = 5;
+/** "Unlimited time" between yes and Start (low battery, work to finish), made finite. */
+export const ACCEPTED_PATIENCE_MS = 24 * 3_600_000;
+/** Boot loaders that swap megabytes over a slow SPI flash take minutes. */
+export const RETURN_PATIENCE_MS = 10 * 60_000;
+
+export type Phase = "idle" | "queued" | "offering" | "open" | "accepted" | "serving" | "returning" | "ended";
+
+/** Where the image is. `failed` can be tried again, `refused` cannot: it is not the image that was offered. */
+export type StagingPhase = "none" | "fetching" | "ready" | "failed" | "refused";
+
+export interface UpdateState {
+  readonly phase: Phase;
+  readonly staging: StagingPhase;
+  /** Why staging failed, while it has. */
+  readonly stagingFailure?: Failure;
+  readonly offer?: Offer;
+  /** What the image's own tag names. */
+  readonly tagged?: FirmwareInfo;
+  /** What the MCU ran before. */
+  readonly previous?: FirmwareInfo;
+  readonly verdict?: Verdict;
+  readonly offersMade: number;
+  readonly prefetchOwed: boolean;
+  readonly mcuReady: boolean;
+  readonly suspended: boolean;
+  /** A single-slot MCU asked for the whole image first: no chunk before it is verified. */
+  readonly wholeFirst: boolean;
+}
+
+export type UpdateEvent =
+  | { readonly kind: "offered"; readonly offer: Offer; readonly running: FirmwareInfo | undefined; readonly staged: boolean }
+  /** The MCU has initialized. `reported`: what it has named since it took an image, if anything. */
+  | { readonly kind: "mcu-ready"; readonly reported: FirmwareInfo | undefined }
+  | { readonly kind: "mcu-lost" }
+  | { readonly kind: "offer-answered"; readonly yes: boolean }
+  | { readonly kind: "offer-unsupported" }
+  | { readonly kind: "offer-silent" }
+  | { readonly kind: "prefetch-asked" }
+  | { readonly kind: "start-asked"; readonly chunkBytes: number; readonly valid: boolean }
+  | { readonly kind: "staged"; readonly tagged: FirmwareInfo }
+  | { readonly kind: "staging-failed"; readonly failure: Failure }
+  | { readonly kind: "transferred"; readonly result: TransferResult }
+  | { readonly kind: "suspend-asked"; readonly seconds: number }
+  | { readonly kind: "timeout"; readonly wait: Wait };
+
+/** The waits of the machine; each new wait in the phase replaces the last. */
+export type Wait = "offer" | "accepted" | "return" | "suspension";
+
+export type UpdateEffect =
+  | { readonly do: "make-offer" }
+  | { readonly do: "fetch" }
+  /** Without a failure: the image is staged and verified. */
+  | { readonly do: "answer-prefetch"; readonly failure?: Failure }
+  | { readonly do: "answer-start"; readonly ok: boolean }
+  | { readonly do: "serve"; readonly chunkBytes: number }
+  | { readonly do: "stop-serving" }
+  | { readonly do: "pause" }
+  | { readonly do: "resume" }
+  | { readonly do: "cancel-mcu" }
+  | { readonly do: "wait"; readonly wait: Wait; readonly ms: number }
+  /** Makes the state durable. */
+  | { readonly do: "remember" }
+  | { readonly do: "report-verdict"; readonly verdict: Verdict };
+
+export interface UpdateStep {
+  readonly state: UpdateState;
+  readonly effects: readonly UpdateEffect[];
+}
+
+export const IDLE: UpdateState = Object.freeze({
+  phase: "idle",
+  staging: "none",
+  offersMade: 0,
+  prefetchOwed: false,
+  mcuReady: false,
+  suspended: false,
+  wholeFirst: false,
+});
+
+const NOTHING_OFFERED = Object.freeze(failure("offer", "nothing-offered", "no update is on offer"));
+const ASKED_AGAIN = Object.freeze(failure("download", "superseded", "the MCU did not wait for this answer"));
+
+export function stepUpdate(state: UpdateState, event: UpdateEvent): UpdateStep {
+  switch (event.kind) {
+    case "offered":
+      return onOffered(state, event);
+    case "mcu-ready":
+      return onMcuReady(state, event.reported);
+    case "mcu-lost":
+      return onMcuLost(state);
+    case "offer-answered":
+      return onOfferAnswered(state, event.yes);
+    case "offer-unsupported":
+      return onOfferUnsupported(state);
+    case "offer-silent":
+      return state.phase === "offering" ? stay({ ...state, phase: "open" }) : stay(state);
+    case "prefetch-asked":
+      return onPrefetchAsked(state);
+    case "start-asked":
+      return onStartAsked(state, event.chunkBytes, event.valid);
+    case "staged":
+      return onStaged(state, event.tagged);
+    case "staging-failed":
+      return onStagingFailed(state, event.failure);
+    case "transferred":
+      return onTransferred(state, event.result);
+    case "suspend-asked":
+      return onSuspendAsked(state, event.seconds);
+    case "timeout":
+      return onTimeout(state, event.wait);
+  }
+}
+
+function stay(state: UpdateState): UpdateStep {
+  return { state, effects: [] };
+}
+
+// ---- offer ------------------------------------------------------------------------------------------------------
+
+function onOffered(state: UpdateState, event: UpdateEvent & { kind: "offered" }): UpdateStep {
+  const { mcuReady, suspended } = state;
+  const previous = event.running;
+  const fresh: UpdateState = {
+    ...IDLE,
+    phase: "queued",
+    staging: event.staged ? "ready" : "none",
+    offer: event.offer,
+    ...(previous ? { previous } : {}),
+    mcuReady,
+    suspended,
+  };
+  const next = offerIfPossible(fresh);
+  return { state: next.state, effects: [{ do: "remember" }, ...next.effects] };
+}
+
+/** Offers a queued update as soon as there is an MCU that wants to hear of it. */
+function offerIfPossible(state: UpdateState): UpdateStep {
+  if (state.phase !== "queued" || !state.mcuReady || state.suspended) return stay(state);
+  if (state.offersMade >= OFFERS_MAX) {
+    const detail = `the MCU restarted or stayed silent through ${OFFERS_MAX} offers; it will still be served if it calls otaUpdateStart`;
+    return end(state, { kind: "failed", failure: failure("offer", "no-answer", detail) });
+  }
+  return {
+    state: { ...state, phase: "offering", offersMade: state.offersMade + 1 },
+    effects: [{ do: "make-offer" }, { do: "wait", wait: "offer", ms: OFFER_PATIENCE_MS }],
+  };
+}
+
+function onOfferAnswered(state: UpdateState, yes: boolean): UpdateStep {
+  if (state.phase !== "offering" && state.phase !== "open") return stay(state);
+  if (!yes) return end(state, { kind: "failed", failure: failure("offer", "declined", "the MCU declined the offer") });
+  return {
+    state: { ...state, phase: "accepted" },
+    effects: [{ do: "wait", wait: "accepted", ms: ACCEPTED_PATIENCE_MS }],
+  };
+}
+
+function onOfferUnsupported(state: UpdateState): UpdateStep {
+  if (state.phase !== "offering" && state.phase !== "open") return stay(state);
+  const detail = "the MCU's firmware cannot take updates: it answered otaUpdateAvailable with an error";
+  return end(state, { kind: "failed", failure: failure("offer", "unsupported", detail) });
+}
+
+// ---- the MCU comes and goes ---------------------------------------------------------------------------------------
+
+function onMcuReady(state: UpdateState, reported: FirmwareInfo | undefined): UpdateStep {
+  const before = state.phase === "returning" || state.phase === "ended" ? state.previous : (state.previous ?? reported);
+  const ready: UpdateState = { ...state, ...(before ? { previous: before } : {}), mcuReady: true, prefetchOwed: false };
+  switch (state.phase) {
+    case "idle":
+      return stay(ready);
+    case "returning":
+    case "ended":
+      return onReturned(ready, reported);
+    case "queued":
+      return offerIfPossible(ready);
+    default: {
+      const again = offerIfPossible({ ...ready, phase: "queued", wholeFirst: false });
+      return { state: again.state, effects: [{ do: "stop-serving" }, ...again.effects] };
+    }
+  }
+}
+
+/** The MCU is silent for good. A boot loader may still be at work, so an open update stays open. */
+function onMcuLost(state: UpdateState): UpdateStep {
+  return stay({ ...state, mcuReady: false });
+}
+
+/** Judges the MCU's return; an MCU that comes back later still, changed, corrects the verdict. */
+function onReturned(state: UpdateState, reported: FirmwareInfo | undefined): UpdateStep {
+  const verdict = judgeReturn(targetOf(state), state.previous, reported);
+  if (state.phase === "returning") return end(state, verdict);
+  const was = state.verdict;
+  const better = verdict.kind === "succeeded" && verdict.proof === "version" && was?.kind !== "succeeded";
+  const worse = verdict.kind === "rolled-back" && was?.kind === "succeeded";
+  return better || worse ? end(state, verdict) : stay(state);
+}
+
+function targetOf(state: UpdateState): FirmwareInfo {
+  const { offer, tagged } = state;
+  return {
+    type: offer?.type || tagged?.type || "",
+    version: offer?.version || tagged?.version || "",
+    build: tagged?.build || offer?.build || "",
+  };
+}
+
+// ---- staging ------------------------------------------------------------------------------------------------------
+
+function onPrefetchAsked(state: UpdateState): UpdateStep {
+  if (state.phase === "idle") return { state, effects: [{ do: "answer-prefetch", failure: NOTHING_OFFERED }] };
+  // An MCU that asks again has given up waiting for the first answer.
+  const effects: UpdateEffect[] = state.prefetchOwed ? [{ do: "answer-prefetch", failure: ASKED_AGAIN }] : [];
+  const accepted: UpdateState = { ...acceptedBy(state), wholeFirst: true, prefetchOwed: false };
+  if (state.staging === "ready") return { state: accepted, effects: [...effects, { do: "answer-prefetch" }] };
+  if (state.staging === "refused" && state.stagingFailure) {
+    return { state: accepted, effects: [...effects, { do: "answer-prefetch", failure: state.stagingFailure }] };
+  }
+  if (state.staging !== "fetching") effects.push({ do: "fetch" });
+  return { state: { ...accepted, staging: "fetching", prefetchOwed: true }, effects };
+}
+
+/** An MCU that prefetches or starts has said yes, however its answer to the offer fared. */
+function acceptedBy(state: UpdateState): UpdateState {
+  const waiting = state.phase === "queued" || state.phase === "offering" || state.phase === "open";
+  return waiting ? { ...state, phase: "accepted" } : state;
+}
+
+function onStaged(state: UpdateState, tagged: FirmwareInfo): UpdateStep {
+  const effects: UpdateEffect[] = state.prefetchOwed ? [{ do: "answer-prefetch" }] : [];
+  effects.push({ do: "remember" });
+  return { state: { ...state, staging: "ready", tagged, prefetchOwed: false }, effects };
+}
+
+function onStagingFailed(state: UpdateState, failed: Failure): UpdateStep {
+  const staging: StagingPhase = failed.cause === "mismatch" || failed.cause === "no-space" ? "refused" : "failed";
+  const effects: UpdateEffect[] = [];
+  if (state.prefetchOwed) effects.push({ do: "answer-prefetch", failure: failed });
+  if (state.phase === "serving") effects.push({ do: "stop-serving" }, { do: "cancel-mcu" });
+  const ended = end({ ...state, staging, stagingFailure: failed, prefetchOwed: false }, { kind: "failed", failure: failed });
+  return { state: ended.state, effects: [...effects, ...ended.effects] };
+}
+
+// ---- transfer -----------------------------------------------------------------------------------------------------
+
+function onStartAsked(state: UpdateState, chunkBytes: number, valid: boolean): UpdateStep {
+  if (!valid || state.phase === "idle" || state.staging === "refused") {
+    return { state, effects: [{ do: "answer-start", ok: false }] };
+  }
+  // The answer leaves first; a transfer under way starts over, from flash.
+  const effects: UpdateEffect[] = [{ do: "answer-start", ok: true }];
+  if (state.phase === "serving") effects.push({ do: "stop-serving" });
+  const fetching = state.staging === "none" || state.staging === "failed";
+  if (fetching) effects.push({ do: "fetch" });
+  // The MCU has given up waiting for its prefetch; a prefetch that is not answered would hold back all events.
+  if (state.prefetchOwed) effects.push({ do: "answer-prefetch", failure: ASKED_AGAIN });
+  effects.push({ do: "serve", chunkBytes });
+  const { verdict: _, ...rest } = state;
+  const staging = fetching ? "fetching" : state.staging;
+  return { state: { ...rest, phase: "serving", staging, suspended: false, prefetchOwed: false }, effects };
+}
+
+function onTransferred(state: UpdateState, result: TransferResult): UpdateStep {
+  if (state.phase !== "serving") return stay(state);
+  if (result.kind === "failed") {
+    const ended = end(state, { kind: "failed", failure: result.failure });
+    return { state: ended.state, effects: [{ do: "cancel-mcu" }, ...ended.effects] };
+  }
+  return {
+    state: { ...state, phase: "returning" },
+    effects: [{ do: "remember" }, { do: "wait", wait: "return", ms: RETURN_PATIENCE_MS }],
+  };
+}
+
+// ---- suspension and timeouts ----------------------------------------------------------------------------------------
+
+function onSuspendAsked(state: UpdateState, seconds: number): UpdateStep {
+  if (seconds === 0) return onResumed(state);
+  const effects: UpdateEffect[] = [{ do: "wait", wait: "suspension", ms: seconds * 1000 }];
+  if (state.phase === "serving") effects.push({ do: "pause" });
+  return { state: { ...state, suspended: true }, effects };
+}
+
+function onResumed(state: UpdateState): UpdateStep {
+  const resumed: UpdateState = { ...state, suspended: false };
+  if (state.phase === "serving") return { state: resumed, effects: [{ do: "resume" }] };
+  return offerIfPossible(resumed);
+}
+
+function onTimeout(state: UpdateState, wait: Wait): UpdateStep {
+  switch (wait) {
+    case "suspension":
+      return state.suspended ? onResumed(state) : stay(state);
+    case "offer":
+      if (state.phase !== "offering" && state.phase !== "open") return stay(state);
+      return offerIfPossible({ ...state, phase: "queued" });
+    case "accepted": {
+      if (state.phase !== "accepted") return stay(state);
+      const hours = ACCEPTED_PATIENCE_MS / 3_600_000;
+      const detail = `the MCU accepted the offer and did not call otaUpdateStart for ${hours} hours; it will still be served if it does`;
+      return end(state, { kind: "failed", failure: failure("offer", "no-answer", detail) });
+    }
+    case "return": {
+      if (state.phase !== "returning") return stay(state);
+      const detail = `the MCU took the image and did not come back within ${RETURN_PATIENCE_MS / 60_000} minutes`;
+      return end(state, { kind: "failed", failure: failure("restart", "no-return", detail) });
+    }
+  }
+}
+
+function end(state: UpdateState, verdict: Verdict): UpdateStep {
+  return {
+    state: { ...state, phase: "ended", verdict },
+    effects: [{ do: "remember" }, { do: "report-verdict", verdict }],
+  };
+}
