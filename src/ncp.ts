@@ -5,8 +5,8 @@
 
 import { type Crc32, crc32 as crc32InTypeScript } from "./base/crc.js";
 import { messageOf } from "./base/failure.js";
-import { Downloader } from "./download/downloader.js";
 import type { HttpPorts } from "./download/download-job.js";
+import { Downloader } from "./download/downloader.js";
 import type { WireClass, WireCounters } from "./frame/wire.js";
 import type { Offer } from "./image/offer.js";
 import { McuLink } from "./mcu/link.js";
@@ -19,7 +19,7 @@ import { NcpState } from "./rpc/protocol.js";
 import type { SessionCounters } from "./rpc/session.js";
 import { ImageStore, type StagedImage } from "./store/image-store.js";
 import { RecordSlot } from "./store/record-slot.js";
-import { Updater, type UpdateNews } from "./update/updater.js";
+import { type UpdateNews, Updater } from "./update/updater.js";
 
 export const FERRY_VERSION = "0.1.0";
 

@@ -56,14 +56,19 @@ export interface File {
   read(buffer: Uint8Array, position: number): number;
   /** Throws when the file system is full. The buffer must be in RAM (the SDK refuses read-only memory). */
   write(buffer: Uint8Array, position: number): void;
+  /** Throws when the commit failed: the only call that does. */
   flush(): void;
   status(): { size: number };
-  /** Flushes, then ends the use of this object. A leaked file is closed by the collector, at an unknown moment. */
+  /**
+   * Flushes, then ends the use of this object. Swallows errors: flush first where it matters. A leaked file is closed
+   * by the collector, at an unknown moment.
+   */
   close(): void;
 }
 
 export interface FileStatus {
-  size: number;
+  /** Absent where nothing is there. */
+  size?: number;
   isFile(): boolean;
   isDirectory(): boolean;
 }
@@ -79,7 +84,7 @@ export interface Directory {
   delete(path: string): boolean;
   /** Atomic, replaces an existing file. */
   move(from: string, to: string): void;
-  /** Throws where nothing is there. */
+  /** Never throws: where nothing is there, the status is neither of a file nor of a directory. */
   status(path: string): FileStatus;
   /** Names of the entries, without "." and "..". */
   scan(path?: string): Iterator<string>;
@@ -92,8 +97,8 @@ export interface Directory {
 export interface FlashPartition {
   read(buffer: Uint8Array, offset: number): number;
   write(buffer: Uint8Array, offset: number): void;
-  /** Erases blocks [first, end), one block when `end` is absent. About 45 ms a block on a real chip. */
-  eraseBlock(first: number, end?: number): void;
+  /** Erases blocks [first, end). About 45 ms a block on a real chip. */
+  eraseBlock(first: number, end: number): void;
   status(): { size: number; blockLength: number; blocks: number };
   close(): void;
 }
@@ -137,7 +142,8 @@ export interface Updater {
 
 /**
  * One connection to one host; requests queue on it. No timeouts, no redirects, no ranges: those are Ferry's.
- * After an error the client is dead.
+ * After an error the client is dead. Bytes beyond the announced length make the SDK's client throw where nobody can
+ * catch it, which restarts the chip: close() in the very callback that reads the last byte.
  */
 export interface HttpClient {
   request(options: HttpRequestOptions): HttpRequest;
@@ -146,8 +152,8 @@ export interface HttpClient {
 
 export interface HttpRequest {
   /**
-   * Reads up to `buffer.byteLength` of what has arrived and returns the count. May be called outside onReadable;
-   * unread bytes stay in the connection and hold the sender back.
+   * Reads up to `buffer.byteLength` of what has arrived and returns the count. May be called outside onReadable, but
+   * never for more than was announced there; unread bytes stay in the connection and hold the sender back.
    */
   read(buffer: Uint8Array): number | undefined;
 }
@@ -163,7 +169,7 @@ export interface HttpRequestOptions {
   onReadable(count: number): void;
   /**
    * `null` when the whole body has been read. An Error, mostly without a message, when the connection died: also the
-   * regular end of a body without a length, and bytes not read until then are lost.
+   * regular end of a body without a length. Bytes not read until then may be lost (over TLS they are).
    */
   onDone(error: Error | null): void;
 }
@@ -171,8 +177,8 @@ export interface HttpRequestOptions {
 export interface HttpClientOptions {
   host: string;
   port?: number;
-  /** The connection or the name look-up failed. */
-  onError?(error?: Error): void;
+  /** The connection or the name look-up failed. The argument is an Error, a host's name, or nothing at all. */
+  onError?(cause?: unknown): void;
 }
 
 export type HttpClientClass = new (options: HttpClientOptions & Record<string, unknown>) => HttpClient;

@@ -23,6 +23,7 @@ export interface PlannedCut {
 export class Power {
   #operations = 0;
   #on = true;
+  #restorations = 0;
   #planned: PlannedCut | undefined;
   #onCut: (operation: string, kind: CutKind) => void;
   readonly counts = new Map<string, number>();
@@ -33,6 +34,11 @@ export class Power {
 
   get on(): boolean {
     return this.#on;
+  }
+
+  /** How often power has come back: tells the lives of a device apart. */
+  get restorations(): number {
+    return this.#restorations;
   }
 
   /** Durable operations so far. */
@@ -74,6 +80,8 @@ export class Power {
   }
 
   restore(): void {
+    if (this.#on) return;
     this.#on = true;
+    this.#restorations++;
   }
 }

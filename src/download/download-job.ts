@@ -271,10 +271,12 @@ export class DownloadJob {
   }
 
   #moveSlice(): boolean {
-    const count = this.#request?.read(this.#slice) ?? 0;
-    this.#waiting = count === 0 ? 0 : Math.max(0, this.#waiting - count);
+    // Never more than was announced: the SDK's client throws on the rest.
+    const room = this.#waiting < SLICE_BYTES ? this.#slice.subarray(0, this.#waiting) : this.#slice;
+    const count = this.#request?.read(room) ?? 0;
+    this.#waiting = count === 0 ? 0 : this.#waiting - count;
     if (count === 0) return true;
-    const bytes = count === SLICE_BYTES ? this.#slice : this.#slice.subarray(0, count);
+    const bytes = count === room.length ? room : room.subarray(0, count);
     if (this.#staging.appendedBytes + count > this.#staging.offer.sizeBytes) {
       const size = this.#staging.offer.sizeBytes;
       this.#fail(failure("verify", "mismatch", `the server sends more than the ${size} bytes offered`, size));
@@ -364,6 +366,6 @@ export class DownloadJob {
   }
 }
 
-function reasonOf(error: Error | undefined, otherwise: string): string {
-  return error?.message ? error.message : otherwise;
+function reasonOf(error: unknown, otherwise: string): string {
+  return error instanceof Error && error.message ? error.message : otherwise;
 }

@@ -36,4 +36,3 @@ export class Downloader {
     this.#job = undefined;
   }
 }
-

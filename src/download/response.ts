@@ -15,7 +15,12 @@ export interface Asked {
 
 export type Judgement =
   /** The body begins at `offset`; `lengthKnown` says that its announced length ends exactly at the offered size. */
-  | { readonly kind: "body"; readonly offset: number; readonly validator: string | undefined; readonly lengthKnown: boolean }
+  | {
+      readonly kind: "body";
+      readonly offset: number;
+      readonly validator: string | undefined;
+      readonly lengthKnown: boolean;
+    }
   | { readonly kind: "redirect"; readonly location: string }
   /** What is in hand cannot be continued: begin anew. */
   | { readonly kind: "restart"; readonly reason: string }
@@ -119,7 +124,9 @@ function bodyLength(headers: ReadonlyMap<string, string>): number | undefined {
 }
 
 /** `bytes FIRST-LAST/SIZE`, where SIZE may be `*`. */
-function parseContentRange(text: string | undefined): { first: number; last: number; size: number | undefined } | undefined {
+function parseContentRange(
+  text: string | undefined,
+): { first: number; last: number; size: number | undefined } | undefined {
   if (!text?.startsWith("bytes ")) return undefined;
   const dash = text.indexOf("-");
   const slash = text.indexOf("/");

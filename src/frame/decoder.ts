@@ -53,6 +53,12 @@ export class FrameDecoder {
     this.#onPayload = onPayload;
   }
 
+  /** Grows with every byte or frame that was no good. */
+  get damage(): number {
+    const { noiseBytes, crcErrors, escapeErrors, oversizeFrames, restarts } = this.counters;
+    return noiseBytes + crcErrors + escapeErrors + oversizeFrames + restarts;
+  }
+
   /** Takes bytes [0, count). Payloads are handed over from inside. */
   push(bytes: Uint8Array, count = bytes.length): void {
     const buffer = this.#buffer;

@@ -31,6 +31,8 @@ export interface WireOptions {
   baud: number;
   /** A verified payload: bytes [0, length), valid during the call. */
   onPayload(payload: Uint8Array, length: number): void;
+  /** Bytes arrived that are no part of any good frame. */
+  onNoise(): void;
   /** The last frame has been handed to the UART: the next may come. */
   onIdle(): void;
 }
@@ -164,7 +166,9 @@ export class SerialWire implements Wire {
     const count = this.#serial?.read(this.#received);
     if (!count) return;
     this.counters.bytesReceived += count;
+    const damageBefore = this.#decoder.damage;
     this.#decoder.push(this.#received, count);
+    if (this.#decoder.damage !== damageBefore) this.#options.onNoise();
   }
 
   #onWritable(count: number): void {

@@ -4,8 +4,8 @@
  */
 
 import { fromHex, toHex } from "../base/hex.js";
-import { parseUrl } from "../base/url.js";
 import { isRecord } from "../base/json.js";
+import { parseUrl } from "../base/url.js";
 import { type FirmwareInfo, firmwareOf, isFirmwareInfo } from "./info-tag.js";
 import type { ImageFacts } from "./inspector.js";
 
@@ -36,7 +36,8 @@ export function isOffer(value: unknown): value is Offer {
 export function offerProblem(offer: Offer): string | undefined {
   if (typeof parseUrl(offer.url) === "string") return `its URL ${parseUrl(offer.url)}`;
   const texts = [offer.type, offer.version, offer.build];
-  if (texts.some((text) => text.length > FIRMWARE_TEXT_MAX)) return `a name in it is above ${FIRMWARE_TEXT_MAX} letters`;
+  if (texts.some((text) => text.length > FIRMWARE_TEXT_MAX))
+    return `a name in it is above ${FIRMWARE_TEXT_MAX} letters`;
   if (!Number.isInteger(offer.sizeBytes) || offer.sizeBytes < 1) return `its size is ${offer.sizeBytes} bytes`;
   if (offer.sizeBytes > IMAGE_BYTES_MAX) return `its size of ${offer.sizeBytes} bytes is above ${IMAGE_BYTES_MAX}`;
   if (offer.sha256 !== undefined && fromHex(offer.sha256)?.length !== 32) return "its sha256 is not 64 hex digits";

@@ -2,7 +2,9 @@
  * The link to the Primary MCU: a wire, a session on it, and the baud both sides agree on.
  *
  * The MCU decides the baud. A change is answered at the old rate, everything sent drains, then the wire switches; when
- * nothing valid arrives at the new rate the link goes back to the initial one, where every MCU looks for it.
+ * nothing valid arrives at the new rate the link goes back to the initial one, where every MCU looks for it. An MCU
+ * that restarts into its boot loader says nothing of its rate: then its calls arrive as noise, and under lasting noise
+ * the link swings between the initial rate and the one last agreed until it hears a frame.
  */
 
 import { PAYLOAD_BYTES_MAX } from "../frame/layout.js";
@@ -18,6 +20,8 @@ export const BAUD_MIN = 1_200;
 export const BAUD_MAX = 5_000_000;
 /** An MCU that switched pings within 20 ms and gives up scanning after seconds. */
 export const BAUD_PROOF_MS = 2_000;
+/** Noise is believed to be another baud when nothing valid came for so long: longer than any text a boot prints. */
+export const NOISE_PATIENCE_MS = 300;
 
 export interface McuLinkOptions {
   clock: Clock;
@@ -40,10 +44,14 @@ export class McuLink {
   #wantedBaud: number | undefined;
   #drainWaiter: (() => void) | undefined;
   #proofTimer: TimerHandle;
+  /** The last rate at which a frame was heard after a switch. */
+  #agreedBaud: number;
+  #noiseSinceMs: number | undefined;
 
   constructor(options: McuLinkOptions) {
     this.#clock = options.clock;
     this.#initialBaud = options.initialBaud ?? INITIAL_BAUD;
+    this.#agreedBaud = this.#initialBaud;
     this.#onBaud = options.onBaud;
     const Wire = options.Wire ?? SerialWire;
     this.#wire = new Wire({
@@ -52,9 +60,11 @@ export class McuLink {
       baud: this.#initialBaud,
       onPayload: (payload, length) => {
         if (this.#proofTimer !== undefined) this.#proven();
+        this.#noiseSinceMs = undefined;
         options.onHeard();
         this.session.onPayload(payload, length);
       },
+      onNoise: () => this.#onNoise(),
       onIdle: () => {
         this.session.onSinkIdle();
         this.#actIfIdle();
@@ -129,5 +139,15 @@ export class McuLink {
   #proven(): void {
     this.#clock.clear(this.#proofTimer);
     this.#proofTimer = undefined;
+    this.#agreedBaud = this.#wire.baud;
+  }
+
+  #onNoise(): void {
+    const now = this.#clock.now();
+    this.#noiseSinceMs ??= now;
+    if (now - this.#noiseSinceMs < NOISE_PATIENCE_MS || this.#wantedBaud !== undefined) return;
+    const other = this.#wire.baud === this.#initialBaud ? this.#agreedBaud : this.#initialBaud;
+    this.#noiseSinceMs = undefined;
+    if (other !== this.#wire.baud) this.changeBaud(other);
   }
 }

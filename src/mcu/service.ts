@@ -77,8 +77,14 @@ function serveUpdates(session: RpcSession, domain: McuDomain): void {
     reply({ ok: true });
     domain.suspendUpdate(timeoutSeconds);
   });
-  session.serve("blynk.otaUpdateGetCRC32", () => ({ crc32: domain.digests?.crc32 ?? 0, ok: domain.digests !== undefined }));
-  session.serve("blynk.otaUpdateGetMD5", () => ({ digest: domain.digests?.md5 ?? NO_BYTES, ok: domain.digests !== undefined }));
+  session.serve("blynk.otaUpdateGetCRC32", () => ({
+    crc32: domain.digests?.crc32 ?? 0,
+    ok: domain.digests !== undefined,
+  }));
+  session.serve("blynk.otaUpdateGetMD5", () => ({
+    digest: domain.digests?.md5 ?? NO_BYTES,
+    ok: domain.digests !== undefined,
+  }));
   session.serve("blynk.otaUpdateGetSHA256", () => ({
     digest: domain.digests?.sha256 ?? NO_BYTES,
     ok: domain.digests !== undefined,

@@ -53,7 +53,16 @@ function invoke<const A extends Shape, const R extends Shape>(
 }
 
 function oneway<const A extends Shape>(side: Side, uid: number, args: A): Call<A, Record<never, never>> {
-  return { side, uid, kind: "oneway", timeoutMs: 0, args, results: {}, argFields: Object.entries(args), resultFields: [] };
+  return {
+    side,
+    uid,
+    kind: "oneway",
+    timeoutMs: 0,
+    args,
+    results: {},
+    argFields: Object.entries(args),
+    resultFields: [],
+  };
 }
 
 export const calls = deepFreeze({
@@ -65,7 +74,13 @@ export const calls = deepFreeze({
   "hw.setUartBaudRate": invoke("ncp", 0x0201, 1000, { baud: "u32" }, { ok: "bool" }),
   "hw.initUserButton": invoke("ncp", 0x0211, 1000, { gpio: "u16", activeLow: "bool" }, { ok: "bool" }),
   "hw.initLED": invoke("ncp", 0x0221, 1000, { gpio: "u16", activeLow: "bool" }, { ok: "bool" }),
-  "hw.initRGB": invoke("ncp", 0x0222, 1000, { gpioRed: "u16", gpioGreen: "u16", gpioBlue: "u16", commonAnode: "bool" }, { ok: "bool" }),
+  "hw.initRGB": invoke(
+    "ncp",
+    0x0222,
+    1000,
+    { gpioRed: "u16", gpioGreen: "u16", gpioBlue: "u16", commonAnode: "bool" },
+    { ok: "bool" },
+  ),
   "hw.initARGB": invoke("ncp", 0x0223, 1000, { gpio: "u16", mode: "u8", count: "u8" }, { ok: "bool" }),
   "hw.setLedBrightness": invoke("ncp", 0x0224, 1000, { value: "u8" }, { ok: "bool" }),
   "hw.getWiFiMAC": invoke("ncp", 0x0231, 1000, {}, { mac: "string", ok: "bool" }),
@@ -74,7 +89,13 @@ export const calls = deepFreeze({
   "blynk.initialize": invoke("ncp", 0x0301, 5000, { templateId: "string", templateName: "string" }, { ok: "bool" }),
   "blynk.setVendorPrefix": invoke("ncp", 0x0302, 1000, { vendor: "string" }, { ok: "bool" }),
   "blynk.setVendorServer": invoke("ncp", 0x0303, 1000, { host: "string" }, { ok: "bool" }),
-  "blynk.setFirmwareInfo": invoke("ncp", 0x0304, 1000, { type: "string", version: "string", build: "string", blynkVersion: "string" }, { ok: "bool" }),
+  "blynk.setFirmwareInfo": invoke(
+    "ncp",
+    0x0304,
+    1000,
+    { type: "string", version: "string", build: "string", blynkVersion: "string" },
+    { ok: "bool" },
+  ),
   "blynk.getNcpVersion": invoke("ncp", 0x0305, 1000, {}, { version: "string", ok: "bool" }),
   "blynk.getState": invoke("ncp", 0x0306, 1000, {}, { state: "u8" }),
   "blynk.getHotspotName": invoke("ncp", 0x0307, 1000, {}, { name: "string", ok: "bool" }),
@@ -95,7 +116,13 @@ export const calls = deepFreeze({
   "blynk.setConfigTimeout": invoke("ncp", 0x0325, 1000, { timeoutSeconds: "u16" }, { ok: "bool" }),
   "blynk.setConfigSkipLimit": invoke("ncp", 0x0326, 1000, { count: "u8" }, { ok: "bool" }),
   "blynk.factoryReset": invoke("ncp", 0x0331, 1000, {}, { ok: "bool" }),
-  "blynk.factoryTestWiFi": invoke("ncp", 0x0332, 30000, { ssid: "string", password: "string" }, { rssiDbm: "i16", status: "u8" }),
+  "blynk.factoryTestWiFi": invoke(
+    "ncp",
+    0x0332,
+    30000,
+    { ssid: "string", password: "string" },
+    { rssiDbm: "i16", status: "u8" },
+  ),
   "blynk.factoryTestWiFiAP": invoke("ncp", 0x0333, 5000, { channel: "u16" }, { status: "u8" }),
   "blynk.factoryTestConnect": invoke("ncp", 0x033a, 10000, {}, { status: "u8" }),
   // the NCP serves: updates of the MCU
@@ -107,8 +134,20 @@ export const calls = deepFreeze({
   "blynk.otaUpdateSuspend": invoke("ncp", 0x0346, 1000, { timeoutSeconds: "u16" }, { ok: "bool" }),
   // the NCP serves: time and place
   "blynk.setTime": invoke("ncp", 0x0351, 1000, { timeMs: "i64" }, { ok: "bool" }),
-  "blynk.getTime": invoke("ncp", 0x0352, 1000, {}, { iso8601: "string", timeMs: "i64", offsetMinutes: "i16", zone: "string", dstStatus: "u8", ok: "bool" }),
-  "blynk.getLocationInfo": invoke("ncp", 0x0353, 1000, {}, { latitude: "string", longitude: "string", olsonId: "string", posixTz: "string", ok: "bool" }),
+  "blynk.getTime": invoke(
+    "ncp",
+    0x0352,
+    1000,
+    {},
+    { iso8601: "string", timeMs: "i64", offsetMinutes: "i16", zone: "string", dstStatus: "u8", ok: "bool" },
+  ),
+  "blynk.getLocationInfo": invoke(
+    "ncp",
+    0x0353,
+    1000,
+    {},
+    { latitude: "string", longitude: "string", olsonId: "string", posixTz: "string", ok: "bool" },
+  ),
   // the MCU serves
   "mcu.ping": invoke("mcu", 0x0181, 100, {}, {}),
   "mcu.reboot": invoke("mcu", 0x0182, 1000, {}, { ok: "bool" }),
@@ -116,8 +155,20 @@ export const calls = deepFreeze({
   "client.blynkStateChange": oneway("mcu", 0x0411, { state: "u8" }),
   "client.blynkVPinChange": oneway("mcu", 0x0412, { vpin: "u16", value: "binary" }),
   "client.processEvent": oneway("mcu", 0x0421, { event: "u8" }),
-  "client.otaUpdateAvailable": invoke("mcu", 0x0441, 5000, { filename: "string", sizeBytes: "u32", type: "string", version: "string", build: "string" }, { ok: "bool" }),
-  "client.otaUpdateWrite": invoke("mcu", 0x0442, 5000, { offset: "u32", chunk: "binary", crc32: "u32" }, { ok: "bool" }),
+  "client.otaUpdateAvailable": invoke(
+    "mcu",
+    0x0441,
+    5000,
+    { filename: "string", sizeBytes: "u32", type: "string", version: "string", build: "string" },
+    { ok: "bool" },
+  ),
+  "client.otaUpdateWrite": invoke(
+    "mcu",
+    0x0442,
+    5000,
+    { offset: "u32", chunk: "binary", crc32: "u32" },
+    { ok: "bool" },
+  ),
   "client.otaUpdateFinish": invoke("mcu", 0x0443, 5000, {}, { ok: "bool" }),
   "client.otaUpdateCancel": invoke("mcu", 0x0444, 1000, {}, {}),
 });

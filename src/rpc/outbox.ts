@@ -91,7 +91,8 @@ export class Outbox {
   /** Sends the next message if the wire is idle: call whenever it becomes so. */
   pump(): void {
     if (!this.#sink.idle) return;
-    const next = this.#results.shift() ?? this.#invokes.shift() ?? (this.resultsOwed ? undefined : this.#events.shift());
+    const next =
+      this.#results.shift() ?? this.#invokes.shift() ?? (this.resultsOwed ? undefined : this.#events.shift());
     if (next === PREPARED) this.#sink.sendPrepared();
     else if (next) this.#sink.send(next, next.length);
   }

@@ -120,8 +120,13 @@ export class RpcSession {
    * Serves a call whose answer may come later. `reply` counts once; after the MCU has restarted it does nothing.
    * Binary and text arguments are only valid until the handler returns.
    */
-  serveLater<N extends CallName>(name: N, handler: (args: Args<N>, reply: (results: Results<N>) => void) => void): void {
-    this.#handlers.set(calls[name].uid, (args, reply) => handler(args as Args<N>, reply as (results: Results<N>) => void));
+  serveLater<N extends CallName>(
+    name: N,
+    handler: (args: Args<N>, reply: (results: Results<N>) => void) => void,
+  ): void {
+    this.#handlers.set(calls[name].uid, (args, reply) =>
+      handler(args as Args<N>, reply as (results: Results<N>) => void),
+    );
   }
 
   /** Whether this number names a call that is served: what hasUID answers. */

@@ -29,7 +29,8 @@ export function decodeImageRecord(body: Uint8Array): ImageRecord | undefined {
   if (value.validator !== undefined && typeof value.validator !== "string") return undefined;
   const complete = value.complete;
   if (complete !== undefined) {
-    if (!isRecord(complete) || typeof complete.crc32 !== "number" || !isFirmwareInfo(complete.firmware)) return undefined;
+    if (!isRecord(complete) || typeof complete.crc32 !== "number" || !isFirmwareInfo(complete.firmware))
+      return undefined;
     if (typeof complete.md5 !== "string" || typeof complete.sha256 !== "string") return undefined;
   }
   return value as unknown as ImageRecord;

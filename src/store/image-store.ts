@@ -9,11 +9,11 @@
  */
 
 import type { Crc32 } from "../base/crc.js";
+import { fromHex, toHex } from "../base/hex.js";
 import type { FirmwareInfo } from "../image/info-tag.js";
 import { firmwareOf } from "../image/info-tag.js";
 import type { ImageFacts } from "../image/inspector.js";
 import { type Offer, sameContent } from "../image/offer.js";
-import { fromHex, toHex } from "../base/hex.js";
 import type { Directory, KeyValueDomain } from "../ports.js";
 import { decodeImageRecord, encodeImageRecord, type ImageRecord } from "./image-record.js";
 import { RecordSlot } from "./record-slot.js";

@@ -84,7 +84,8 @@ export class RecordSlot {
     const body = reader.bytes(reader.u16());
     const crc = reader.u32();
     const whole = !reader.failed && reader.remaining === 0 && magic === MAGIC;
-    if (!whole || crc !== this.#crc32(bytes.subarray(0, bytes.length - 4))) return { key, sequence: 0, body: undefined };
+    if (!whole || crc !== this.#crc32(bytes.subarray(0, bytes.length - 4)))
+      return { key, sequence: 0, body: undefined };
     return { key, sequence, body };
   }
 }

@@ -81,7 +81,10 @@ export class SegmentedBody {
       const index = Math.floor(at / SEGMENT_BYTES);
       const within = at - index * SEGMENT_BYTES;
       const count = Math.min(buffer.length - done, this.#segmentBytes(index) - within);
-      const got = this.#lensOn(index).read(done === 0 && count === buffer.length ? buffer : buffer.subarray(done, done + count), within);
+      const got = this.#lensOn(index).read(
+        done === 0 && count === buffer.length ? buffer : buffer.subarray(done, done + count),
+        within,
+      );
       if (got !== count) throw new Error(`image ${this.#name}: segment ${index} is shorter than it was`);
       done += count;
     }
@@ -108,6 +111,7 @@ export class SegmentedBody {
   }
 
   #closeSegment(length: number): void {
+    this.#pen?.file.flush(); // reports a failed commit; close() would swallow it
     this.#pen?.file.close();
     this.#pen = undefined;
     this.#closedBytes += length;

@@ -104,7 +104,8 @@ function proceed(state: TransferState): TransferStep {
   if (state.at * state.chunkBytes >= state.sizeBytes) {
     return { state: { ...state, phase: "finishing", resends: 0, doubtful: false }, effect: { do: "finish" } };
   }
-  if (state.paused || chunkEnd(state, state.at) > state.availableBytes) return { state: { ...state, phase: "starved" } };
+  if (state.paused || chunkEnd(state, state.at) > state.availableBytes)
+    return { state: { ...state, phase: "starved" } };
   return { state: { ...state, phase: "writing" }, effect: { do: "write", index: state.at } };
 }
 

@@ -50,7 +50,12 @@ export interface UpdateState {
 }
 
 export type UpdateEvent =
-  | { readonly kind: "offered"; readonly offer: Offer; readonly running: FirmwareInfo | undefined; readonly staged: boolean }
+  | {
+      readonly kind: "offered";
+      readonly offer: Offer;
+      readonly running: FirmwareInfo | undefined;
+      readonly staged: boolean;
+    }
   /** The MCU has initialized. `reported`: what it has named since it took an image, if anything. */
   | { readonly kind: "mcu-ready"; readonly reported: FirmwareInfo | undefined }
   | { readonly kind: "mcu-lost" }
@@ -259,7 +264,10 @@ function onStagingFailed(state: UpdateState, failed: Failure): UpdateStep {
   const effects: UpdateEffect[] = [];
   if (state.prefetchOwed) effects.push({ do: "answer-prefetch", failure: failed });
   if (state.phase === "serving") effects.push({ do: "stop-serving" }, { do: "cancel-mcu" });
-  const ended = end({ ...state, staging, stagingFailure: failed, prefetchOwed: false }, { kind: "failed", failure: failed });
+  const ended = end(
+    { ...state, staging, stagingFailure: failed, prefetchOwed: false },
+    { kind: "failed", failure: failed },
+  );
   return { state: ended.state, effects: [...effects, ...ended.effects] };
 }
 

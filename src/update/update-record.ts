@@ -1,7 +1,7 @@
 /** What NVS keeps of an update, as JSON in a two-slot record: enough to go on, or to judge the MCU's return. */
 
-import { decodeUtf8, encodeUtf8 } from "../base/utf8.js";
 import { isRecord, parseJson } from "../base/json.js";
+import { decodeUtf8, encodeUtf8 } from "../base/utf8.js";
 import { type FirmwareInfo, isFirmwareInfo } from "../image/info-tag.js";
 import { isOffer, type Offer } from "../image/offer.js";
 import { IDLE, type UpdateState } from "./update-machine.js";

@@ -11,7 +11,16 @@ import type { FirmwareInfo } from "../image/info-tag.js";
 import { type Offer, offerProblem, sameContent } from "../image/offer.js";
 import type { Clock, TimerHandle } from "../ports.js";
 import { type Answer, Transfer, type TransferCalls } from "./transfer.js";
-import { IDLE, type Phase, RETURN_PATIENCE_MS, stepUpdate, type UpdateEffect, type UpdateEvent, type UpdateState, type Wait } from "./update-machine.js";
+import {
+  IDLE,
+  type Phase,
+  RETURN_PATIENCE_MS,
+  stepUpdate,
+  type UpdateEffect,
+  type UpdateEvent,
+  type UpdateState,
+  type Wait,
+} from "./update-machine.js";
 import { decodeUpdate, encodeUpdate } from "./update-record.js";
 import type { Verdict } from "./verdict.js";
 
@@ -115,7 +124,9 @@ export class Updater<I extends UpdateImage> {
   /** While true, a silent MCU is no news: it may be erasing, installing, or in its boot loader. */
   get mcuMayBeSilent(): boolean {
     const phase = this.#state.phase;
-    return phase === "offering" || phase === "open" || phase === "accepted" || phase === "serving" || phase === "returning";
+    return (
+      phase === "offering" || phase === "open" || phase === "accepted" || phase === "serving" || phase === "returning"
+    );
   }
 
   /** Takes an offer; says why not, or nothing when it was taken or is being worked on already. */
@@ -312,7 +323,10 @@ export class Updater<I extends UpdateImage> {
 
   #wait(wait: Wait, ms: number): void {
     this.#options.clock.clear(this.#waits.get(wait));
-    this.#waits.set(wait, this.#options.clock.set(() => this.#handle({ kind: "timeout", wait }), ms));
+    this.#waits.set(
+      wait,
+      this.#options.clock.set(() => this.#handle({ kind: "timeout", wait }), ms),
+    );
   }
 
   // ---- durability -------------------------------------------------------------------------------------------------

@@ -1,11 +1,11 @@
 /** The map of the flash that the command and the demo print. */
 
 import { assert } from "chai";
-import { flashRegions, renderPartitionMap } from "../host/cli/partition-map.js";
-import { Random } from "../host/sim/random.js";
-import { PartitionTable } from "../src/store/partition-table.js";
-import { accepted, csv } from "./support/partitions.js";
-import { randomTable } from "./support/random-partitions.js";
+import { flashRegions, renderPartitionMap } from "../../host/cli/partition-map.js";
+import { Random } from "../../host/sim/random.js";
+import { PartitionTable } from "../../src/store/partition-table.js";
+import { accepted, csv } from "../support/partitions.js";
+import { randomTable } from "../support/random-partitions.js";
 
 describe("partition map", () => {
   it("cuts the flash into regions without a hole, free gaps included", () => {

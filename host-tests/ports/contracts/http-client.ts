@@ -1,0 +1,315 @@
+/**
+ * What every HttpClient must do. The fixture's server is a bare TCP server that the tests script byte by byte; it has
+ * one connection at a time.
+ */
+
+import { assert } from "chai";
+import type { HttpClient, HttpClientClass, HttpRequest, HttpRequestOptions } from "../../../src/ports.js";
+
+export interface HttpClientFixture {
+  readonly Client: HttpClientClass;
+  /** Host and port of the server, and whatever else the class needs. */
+  readonly options: { readonly host: string; readonly port: number } & Readonly<Record<string, unknown>>;
+  /** A host that does not exist. */
+  readonly noHost: string;
+  /** A port of the host on which nobody listens. */
+  readonly noPort: number;
+  /** Everything that the server has received. */
+  received(): string;
+  /** The server sends text, one byte per character. */
+  reply(text: string): void;
+  /** The server closes the connection, in order, behind what it has sent. */
+  hangUp(): void;
+  /** Lets time go by, running what falls due. */
+  pass(durationMs: number): void;
+}
+
+const LONG_MS = 10_000;
+
+interface Exchange {
+  request: HttpRequest | undefined;
+  readonly log: string[];
+  body: string;
+}
+
+function readText(request: HttpRequest | undefined, length: number): string {
+  const buffer = new Uint8Array(length);
+  const count = request?.read(buffer) ?? 0;
+  return String.fromCharCode(...buffer.subarray(0, count));
+}
+
+export function describeHttpClientContract(name: string, makeFixture: () => HttpClientFixture): void {
+  describe(`${name} as an HttpClient`, () => {
+    let fixture: HttpClientFixture;
+    let errors: number;
+
+    const open = (options: Record<string, unknown> = {}): HttpClient =>
+      new fixture.Client({
+        ...fixture.options,
+        onError: () => {
+          errors++;
+        },
+        ...options,
+      });
+    /** Sends a request, logs its callbacks, and reads whatever comes, unless told otherwise. */
+    const ask = (client: HttpClient, options: Partial<HttpRequestOptions> = {}): Exchange => {
+      const exchange: Exchange = { request: undefined, log: [], body: "" };
+      exchange.request = client.request({
+        path: "/",
+        onHeaders: (status, headers) =>
+          exchange.log.push([status, ...[...headers].map(([key, value]) => `${key}=${value}`)].join(" ")),
+        onReadable: (count) => {
+          exchange.body += readText(exchange.request, count);
+        },
+        onDone: (error) => exchange.log.push(error ? "failed" : "done"),
+        ...options,
+      });
+      return exchange;
+    };
+    const reply = (text: string): void => {
+      fixture.reply(text);
+      fixture.pass(LONG_MS);
+    };
+
+    beforeEach(() => {
+      fixture = makeFixture();
+      errors = 0;
+    });
+
+    describe("when asking", () => {
+      it("wants a host", () => {
+        assert.throws(() => open({ host: "" }), "host required");
+      });
+
+      it("sends method, path, host and headers", () => {
+        ask(open(), { method: "HEAD", path: "/a?b=c", headers: new Map([["Range", "bytes=5-"]]) });
+        fixture.pass(LONG_MS);
+        const [line, ...headers] = fixture.received().split("\r\n");
+        assert.strictEqual(line, "HEAD /a?b=c HTTP/1.1");
+        assert.include(headers, "Range: bytes=5-");
+        assert.include(headers, `host: ${fixture.options.host}`);
+        assert.deepEqual(headers.slice(-2), ["", ""]);
+      });
+
+      it("gets by default", () => {
+        ask(open());
+        fixture.pass(LONG_MS);
+        assert.match(fixture.received(), /^GET \/ HTTP\/1\.1\r\n/);
+      });
+
+      it("never calls back from inside request or the constructor", () => {
+        const { log } = ask(open({ host: fixture.noHost }));
+        assert.deepEqual([log, errors], [[], 0]);
+        fixture.pass(LONG_MS);
+        assert.deepEqual([log, errors], [["failed"], 1]);
+      });
+
+      it("sends the next request when the one before is done, on the same connection", () => {
+        const client = open();
+        const first = ask(client, { path: "/1" });
+        const second = ask(client, { path: "/2" });
+        fixture.pass(LONG_MS);
+        assert.notInclude(fixture.received(), "/2");
+        reply("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\na");
+        assert.include(fixture.received(), "GET /2 ");
+        reply("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nb");
+        assert.deepEqual([first.body, second.body], ["a", "b"]);
+        const third = ask(client, { path: "/3" });
+        fixture.pass(LONG_MS);
+        reply("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nc");
+        assert.deepEqual([third.body, third.log.at(-1)], ["c", "done"]);
+      });
+
+      it("takes the next request from inside onDone", () => {
+        const client = open();
+        let second: Exchange | undefined;
+        ask(client, {
+          onDone: () => {
+            second = ask(client, { path: "/2" });
+          },
+        });
+        fixture.pass(LONG_MS);
+        reply("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+        reply("HTTP/1.1 404 No\r\nContent-Length: 2\r\n\r\nno");
+        assert.deepEqual(second?.log, ["404 content-length=2", "done"]);
+      });
+    });
+
+    describe("when answered", () => {
+      it("hands out status and headers, names in lower case and values trimmed", () => {
+        const { log } = ask(open());
+        fixture.pass(LONG_MS);
+        reply('HTTP/1.1 206 Partial\r\nContent-Length:  1 \r\nETag: "x"\r\n\r\n');
+        assert.deepEqual(log, ['206 content-length=1 etag="x"']);
+      });
+
+      it("hands out only the headers of the mask", () => {
+        const { log, ...exchange } = ask(open(), { headersMask: ["etag"] });
+        fixture.pass(LONG_MS);
+        reply("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nETag: y\r\nServer: z\r\n\r\nhi");
+        assert.deepEqual(log, ["200 etag=y", "done"]);
+        assert.isDefined(exchange.request);
+      });
+
+      it("puts a response together from single bytes", () => {
+        const exchange = ask(open());
+        fixture.pass(LONG_MS);
+        for (const character of "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc") reply(character);
+        assert.deepEqual(exchange.log, ["200 content-length=3", "done"]);
+        assert.strictEqual(exchange.body, "abc");
+      });
+
+      it("is done with an empty body at once", () => {
+        for (const head of ["200 OK\r\nContent-Length: 0", "204 Nothing"]) {
+          fixture = makeFixture();
+          const { log } = ask(open());
+          fixture.pass(LONG_MS);
+          reply(`HTTP/1.1 ${head}\r\n\r\n`);
+          assert.strictEqual(log.at(-1), "done", head);
+        }
+      });
+
+      it("is done only when the whole body has been read", () => {
+        const exchange = ask(open(), { onReadable: () => {} });
+        fixture.pass(LONG_MS);
+        reply("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nabcd");
+        assert.strictEqual(readText(exchange.request, 3), "abc");
+        fixture.pass(LONG_MS);
+        assert.notInclude(exchange.log, "done");
+        assert.strictEqual(readText(exchange.request, 3), "d");
+        assert.notInclude(exchange.log, "done", "not from inside read");
+        fixture.pass(LONG_MS);
+        assert.strictEqual(exchange.log.at(-1), "done");
+      });
+
+      it("tells all that waits, not what is new, and tells again only when more arrives", () => {
+        const counts: number[] = [];
+        const exchange = ask(open(), { onReadable: (count) => counts.push(count) });
+        fixture.pass(LONG_MS);
+        reply("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc");
+        reply("de");
+        assert.deepEqual(counts, [3, 5]);
+        assert.strictEqual(readText(exchange.request, 4), "abcd");
+        fixture.pass(LONG_MS);
+        assert.deepEqual(counts, [3, 5]);
+        reply("f");
+        assert.deepEqual(counts, [3, 5, 2]);
+      });
+
+      it("reads nothing before the body and nothing after it", () => {
+        const exchange = ask(open());
+        assert.throws(() => readText(exchange.request, 1));
+        fixture.pass(LONG_MS);
+        assert.isUndefined(exchange.request?.read(new Uint8Array(1)));
+        reply("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\na");
+        assert.throws(() => readText(exchange.request, 1));
+      });
+
+      it("takes a chunked body apart, in any division", () => {
+        const chunked = "4\r\nabcd\r\nA\r\n0123456789\r\n1\r\n!\r\n0\r\n\r\n";
+        for (const pieceLength of [1, 3, 7, chunked.length]) {
+          fixture = makeFixture();
+          const exchange = ask(open());
+          fixture.pass(LONG_MS);
+          reply("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
+          for (let i = 0; i < chunked.length; i += pieceLength) reply(chunked.slice(i, i + pieceLength));
+          assert.strictEqual(exchange.body, "abcd0123456789!", `pieces of ${pieceLength}`);
+          assert.strictEqual(exchange.log.at(-1), "done");
+        }
+      });
+    });
+
+    describe("when the connection ends", () => {
+      it("fails a body without a length, which has then been read all the same", () => {
+        const exchange = ask(open());
+        fixture.pass(LONG_MS);
+        reply("HTTP/1.1 200 OK\r\n\r\nall there is");
+        assert.notInclude(exchange.log, "failed");
+        fixture.hangUp();
+        fixture.pass(LONG_MS);
+        assert.strictEqual(exchange.body, "all there is");
+        assert.deepEqual([exchange.log, errors], [["200", "failed"], 1]);
+      });
+
+      it("fails every request, then itself, and is dead", () => {
+        const order: string[] = [];
+        const client = open({ onError: () => order.push("error") });
+        ask(client, { onDone: (error) => order.push(error ? "first" : "") });
+        ask(client, { onDone: (error) => order.push(error ? "second" : "") });
+        fixture.pass(LONG_MS);
+        reply("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc");
+        fixture.hangUp();
+        fixture.pass(LONG_MS);
+        assert.deepEqual(order, ["first", "second", "error"]);
+        ask(client, { onDone: () => order.push("third") });
+        fixture.pass(LONG_MS);
+        assert.lengthOf(order, 3);
+      });
+
+      it("is done first when the body had been read", () => {
+        const exchange = ask(open());
+        fixture.pass(LONG_MS);
+        fixture.reply("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc");
+        fixture.hangUp();
+        fixture.pass(LONG_MS);
+        assert.deepEqual([exchange.log, errors], [["200 content-length=3", "done"], 1]);
+      });
+
+      for (const [what, target] of [
+        ["the host does not exist", () => ({ host: fixture.noHost })],
+        ["nobody listens", () => ({ port: fixture.noPort })],
+      ] as const) {
+        it(`fails when ${what}`, () => {
+          const { log } = ask(open(target()));
+          fixture.pass(LONG_MS);
+          assert.deepEqual([log, errors], [["failed"], 1]);
+        });
+      }
+    });
+
+    describe("when it is closed", () => {
+      it("is silent, whatever was under way", () => {
+        const client = open();
+        const { log } = ask(client);
+        fixture.pass(LONG_MS);
+        reply("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc");
+        client.close();
+        client.close();
+        fixture.pass(LONG_MS);
+        assert.deepEqual([log, errors], [["200 content-length=9"], 0]);
+      });
+
+      it("is silent also when it was still connecting", () => {
+        const client = open();
+        const { log } = ask(client);
+        client.close();
+        fixture.pass(LONG_MS);
+        assert.deepEqual([log, errors, fixture.received()], [[], 0, ""]);
+      });
+
+      for (const where of ["onHeaders", "onReadable", "onDone"] as const) {
+        it(`may be closed from inside ${where}`, () => {
+          const client = open();
+          const events: string[] = [];
+          const log = (what: typeof where) => () => {
+            events.push(what);
+            if (what === where) client.close();
+          };
+          const request = client.request({
+            path: "/",
+            onHeaders: log("onHeaders"),
+            onReadable: (count) => {
+              readText(request, count);
+              log("onReadable")();
+            },
+            onDone: log("onDone"),
+          });
+          fixture.pass(LONG_MS);
+          reply("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc");
+          assert.strictEqual(events.at(-1), where);
+          assert.strictEqual(errors, 0);
+        });
+      }
+    });
+  });
+}

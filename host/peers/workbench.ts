@@ -1,0 +1,150 @@
+/**
+ * Everything on one desk and one clock: a device that runs Ferry, its Primary MCU on a UART, and a file server on the
+ * network. Tests, bench and demo start here.
+ */
+
+import { toHex } from "../../src/base/hex.js";
+import type { Offer } from "../../src/image/offer.js";
+import type { NcpNews } from "../../src/ncp.js";
+import type { Verdict } from "../../src/update/verdict.js";
+import { VirtualClock } from "../sim/clock.js";
+import { type DeviceOverrides, SimDevice } from "../sim/device.js";
+import { SimDigest } from "../sim/digest.js";
+import { Network, type NetworkConditions } from "../sim/network.js";
+import type { SimStorage } from "../sim/storage.js";
+import { UartLine } from "../sim/uart.js";
+import type { FileServerBehavior } from "./file-response.js";
+import { FileServer } from "./file-server.js";
+import { makeFirmware, type TaggedFirmware } from "./firmware.js";
+import type { McuBehavior } from "./mcu-behavior.js";
+import { mcuLineOf } from "./mcu-line.js";
+import { PrimaryMcu } from "./primary-mcu.js";
+
+export const SERVER_HOST = "files.example";
+export const FIRMWARE_PATH = "/firmware.bin";
+
+/** The firmware that is offered unless a test says otherwise. */
+export const NEW_FIRMWARE: TaggedFirmware = Object.freeze({
+  type: "TMPL0123456789",
+  version: "2.0.0",
+  build: "Nov 21 2026 12:00:00",
+});
+
+export interface WorkbenchOptions {
+  readonly mcu?: Partial<McuBehavior>;
+  readonly server?: Partial<FileServerBehavior>;
+  readonly network?: Partial<NetworkConditions>;
+  readonly storage?: SimStorage;
+  readonly overrides?: DeviceOverrides;
+  readonly image?: Uint8Array;
+  readonly imageBytes?: number;
+  readonly seed?: number;
+  readonly onNews?: (news: NcpNews) => void;
+  /** Powers the device on again so long after a cut; never when absent. */
+  readonly powerReturnsAfterMs?: number;
+}
+
+export class Workbench {
+  readonly clock = new VirtualClock();
+  readonly network: Network;
+  readonly uart: UartLine;
+  readonly device: SimDevice;
+  readonly mcu: PrimaryMcu;
+  readonly server: FileServer;
+  /** The image that is served and offered. */
+  readonly image: Uint8Array;
+  readonly news: NcpNews[] = [];
+  /** Power cuts that have struck. */
+  readonly cuts: string[] = [];
+
+  constructor(options: WorkbenchOptions = {}) {
+    const { clock } = this;
+    this.image = options.image ?? makeFirmware(options.imageBytes ?? 20_082, NEW_FIRMWARE, options.seed);
+    this.network = new Network(clock, options.network);
+    this.server = new FileServer(clock, { files: { [FIRMWARE_PATH]: { bytes: this.image } }, ...options.server });
+    this.network.listen(SERVER_HOST, 80, this.server.accept);
+    // A real MCU's UART driver gets each byte by interrupt; only the ESP32's end has the FIFO's latencies.
+    this.uart = new UartLine(clock, { b: { rxFullThreshold: 1, rxIdleSymbols: 0 }, seed: options.seed ?? 1 });
+    this.mcu = new PrimaryMcu({ clock, line: mcuLineOf(this.uart.b), behavior: options.mcu ?? {} });
+    this.device = new SimDevice({
+      clock,
+      uart: this.uart.a,
+      network: this.network,
+      ...(options.storage ? { storage: options.storage } : {}),
+      ...(options.overrides ? { overrides: options.overrides } : {}),
+      seed: options.seed ?? 1,
+      onNews: (news) => {
+        this.news.push(news);
+        options.onNews?.(news);
+      },
+      onPowerCut: (operation) => {
+        this.cuts.push(operation);
+        const returnsAfterMs = options.powerReturnsAfterMs;
+        if (returnsAfterMs !== undefined) clock.set(() => this.device.powerOn(), returnsAfterMs);
+      },
+    });
+  }
+
+  powerOn(): void {
+    this.device.powerOn();
+    this.mcu.powerOn();
+  }
+
+  /** Powers both on and waits until the MCU has initialized. */
+  start(limitMs = 30_000): void {
+    this.powerOn();
+    this.clock.runUntil(() => this.last("initialized") !== undefined, limitMs, "the MCU's initialize");
+  }
+
+  /** An offer of the served image, with what the cloud would know of it. */
+  makeOffer(changes: Partial<Offer> = {}): Offer {
+    const { type, version, build } = NEW_FIRMWARE;
+    return {
+      url: `http://${SERVER_HOST}${FIRMWARE_PATH}`,
+      sizeBytes: this.image.length,
+      type,
+      version,
+      build,
+      ...changes,
+    };
+  }
+
+  /** Offers the served image; throws when Ferry refuses the offer itself. */
+  offer(changes: Partial<Offer> = {}): void {
+    let problem: string | undefined = "the device is off";
+    this.device.run((ncp) => {
+      problem = ncp.offer(this.makeOffer(changes));
+    });
+    if (problem !== undefined) throw new Error(problem);
+  }
+
+  /** Runs until the next verdict. */
+  awaitVerdict(limitMs = 3_600_000): Verdict {
+    const before = this.count("verdict");
+    this.clock.runUntil(() => this.count("verdict") > before, limitMs, "a verdict");
+    return (this.last("verdict") as NcpNews & { kind: "verdict" }).verdict;
+  }
+
+  runUntil(condition: () => boolean, limitMs = 600_000, what?: string): void {
+    this.clock.runUntil(condition, limitMs, what);
+  }
+
+  last<K extends NcpNews["kind"]>(kind: K): (NcpNews & { kind: K }) | undefined {
+    return this.news.findLast((news): news is NcpNews & { kind: K } => news.kind === kind);
+  }
+
+  count(kind: NcpNews["kind"]): number {
+    return this.news.filter((news) => news.kind === kind).length;
+  }
+
+  sha256(bytes: Uint8Array = this.image): string {
+    const digest = new SimDigest("SHA256");
+    digest.write(bytes);
+    return toHex(new Uint8Array(digest.close()));
+  }
+
+  /** Whether the MCU runs exactly the offered bytes: the oracle outside the device. */
+  get mcuRunsNewImage(): boolean {
+    return this.mcu.runningSha256() === this.sha256();
+  }
+}

@@ -1,0 +1,94 @@
+/**
+ * ESP-IDF app images, as esp_ota_end() judges them and as a test needs them made.
+ *
+ *   0   magic 0xE9 | segment count | SPI mode | speed, size
+ *   4   entry point (u32)
+ *   8   wp pin, drive strengths (4)
+ *   12  chip id (u16) | min revision (u8) | min, max full revision (u16, u16) | reserved (4)
+ *   23  1 when a SHA-256 is appended
+ *   24  segments: load address (u32), length (u32), data ...
+ *   ..  zeroes, then the checksum as the last byte of a multiple of 16: 0xEF xor all segment data
+ *   ..  SHA-256 of everything before it
+ *
+ * Written apart from src/image, so that the simulator does not repeat a mistake made there.
+ */
+
+import { sha256 } from "@noble/hashes/sha2.js";
+
+export const ESP_IMAGE_MAGIC = 0xe9;
+export const ESP32_CHIP_ID = 0;
+
+const HEADER_BYTES = 24;
+const SEGMENT_HEADER_BYTES = 8;
+const SEGMENTS_MAX = 16;
+const CHIP_ID_AT = 12;
+const HASH_APPENDED_AT = 23;
+const CHECKSUM_SEED = 0xef;
+const CHECKSUM_ALIGN_BYTES = 16;
+const SHA256_BYTES = 32;
+
+/** Says what is wrong with the image at the start of `slot`, or returns `undefined`. What follows it is ignored. */
+export function checkEspImage(slot: Uint8Array, chipId = ESP32_CHIP_ID): string | undefined {
+  if (slot.length < HEADER_BYTES) return "shorter than an image header";
+  const view = new DataView(slot.buffer, slot.byteOffset, slot.byteLength);
+  if (slot[0] !== ESP_IMAGE_MAGIC) return "no image magic";
+  const segmentCount = view.getUint8(1);
+  if (segmentCount === 0 || segmentCount > SEGMENTS_MAX) return `${segmentCount} segments`;
+  if (view.getUint16(CHIP_ID_AT, true) !== chipId) return "made for another chip";
+
+  let at = HEADER_BYTES;
+  let checksum = CHECKSUM_SEED;
+  for (let segment = 0; segment < segmentCount; segment++) {
+    if (at + SEGMENT_HEADER_BYTES > slot.length) return `segment ${segment} begins beyond the slot`;
+    const length = view.getUint32(at + 4, true);
+    at += SEGMENT_HEADER_BYTES;
+    if (length % 4 !== 0) return `segment ${segment} is not in whole words`;
+    if (length > slot.length - at) return `segment ${segment} ends beyond the slot`;
+    for (const end = at + length; at < end; at++) checksum ^= slot[at] as number;
+  }
+
+  const checksumAt = checksumOffset(at);
+  const bodyEnd = checksumAt + 1;
+  if (bodyEnd > slot.length) return "the checksum is beyond the slot";
+  if (slot[checksumAt] !== checksum) return "wrong checksum";
+  if (slot[HASH_APPENDED_AT] !== 1) return undefined;
+  if (bodyEnd + SHA256_BYTES > slot.length) return "the SHA-256 is beyond the slot";
+  const digest = sha256(slot.subarray(0, bodyEnd));
+  return digest.every((byte, index) => byte === slot[bodyEnd + index]) ? undefined : "wrong SHA-256";
+}
+
+export interface EspImageOptions {
+  /** Data of each segment, in whole words; the first begins with the app descriptor where one matters. */
+  readonly segments: readonly Uint8Array[];
+  readonly chipId?: number;
+  readonly hashAppended?: boolean;
+}
+
+/** Makes an image that checkEspImage() accepts, if the segments are in whole words. */
+export function buildEspImage({ segments, chipId = ESP32_CHIP_ID, hashAppended = true }: EspImageOptions): Uint8Array {
+  const dataEnd = segments.reduce((end, data) => end + SEGMENT_HEADER_BYTES + data.length, HEADER_BYTES);
+  const bodyEnd = checksumOffset(dataEnd) + 1;
+  const image = new Uint8Array(bodyEnd + (hashAppended ? SHA256_BYTES : 0));
+  const view = new DataView(image.buffer);
+  view.setUint8(0, ESP_IMAGE_MAGIC);
+  view.setUint8(1, segments.length);
+  view.setUint16(CHIP_ID_AT, chipId, true);
+  view.setUint8(HASH_APPENDED_AT, hashAppended ? 1 : 0);
+
+  let at = HEADER_BYTES;
+  let checksum = CHECKSUM_SEED;
+  for (const data of segments) {
+    view.setUint32(at + 4, data.length, true);
+    image.set(data, at + SEGMENT_HEADER_BYTES);
+    at += SEGMENT_HEADER_BYTES + data.length;
+    for (const byte of data) checksum ^= byte;
+  }
+  view.setUint8(bodyEnd - 1, checksum);
+  if (hashAppended) image.set(sha256(image.subarray(0, bodyEnd)), bodyEnd);
+  return image;
+}
+
+/** The checksum is the last byte of the 16-byte row that the segments end in, or of the next one. */
+function checksumOffset(dataEnd: number): number {
+  return dataEnd + (CHECKSUM_ALIGN_BYTES - 1) - (dataEnd % CHECKSUM_ALIGN_BYTES);
+}
