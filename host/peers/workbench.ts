@@ -111,10 +111,13 @@ export class Workbench {
 
   /** Offers the served image; throws when Ferry refuses the offer itself. */
   offer(changes: Partial<Offer> = {}): void {
-    let problem: string | undefined = "the device is off";
+    let problem: string | undefined;
+    let heard = false;
     this.device.run((ncp) => {
       problem = ncp.offer(this.makeOffer(changes));
+      heard = true;
     });
+    this.clock.runUntil(() => heard, 1_000, "the offer's hearing");
     if (problem !== undefined) throw new Error(problem);
   }
 

@@ -6,7 +6,7 @@
  */
 
 import { Ncp, type NcpNews, type NcpOptions } from "../../src/ncp.js";
-import type { DigestClass } from "../../src/ports.js";
+import type { DigestClass, SerialClass } from "../../src/ports.js";
 import type { VirtualClock } from "./clock.js";
 import { DeviceClock, SimCpu } from "./cpu.js";
 import { SimDigest } from "./digest.js";
@@ -27,6 +27,8 @@ export const BOOT_MS = 350;
 /** What a life of the device is built from besides the simulated hardware. */
 export type DeviceOverrides = Partial<Pick<NcpOptions, "Wire" | "crc32" | "initialBaud" | "network">> & {
   readonly Digest?: DigestClass;
+  /** Puts something between Ferry and its UART: a benchmark that charges the processor for what Ferry does. */
+  readonly wrapSerial?: (io: SerialClass, cpu: SimCpu) => SerialClass;
 };
 
 export interface SimDeviceOptions {
@@ -102,10 +104,10 @@ export class SimDevice {
     this.boots++;
     const life = new Life({ storage: this.storage, power: this.power, cpu });
     const socket = { network, cpu, life };
-    const { Digest = SimDigest, ...rest } = overrides;
+    const { Digest = SimDigest, wrapSerial = (io) => io, ...rest } = overrides;
     this.#ncp = new Ncp({
       clock: new DeviceClock(clock, cpu),
-      serial: { io: makeSerialClass({ end: uart, cpu, life }) },
+      serial: { io: wrapSerial(makeSerialClass({ end: uart, cpu, life }), cpu) },
       keyValue: new SimKeyValue(life),
       storage: { root: mountFiles(life), capacityBytes: this.storage.partition(FILES_PARTITION).size },
       network: {

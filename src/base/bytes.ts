@@ -151,9 +151,16 @@ export class ByteWriter {
     if (at >= 0) this.#view.setBigInt64(at, value, true);
   }
 
+  /** Bytes that stand in place already (see place()) are not copied. */
   raw(value: Uint8Array): void {
     const at = this.#make(value.length);
-    if (at >= 0) this.bytes.set(value, at);
+    if (at < 0 || (value.buffer === this.bytes.buffer && value.byteOffset === at)) return;
+    this.bytes.set(value, at);
+  }
+
+  /** Where `length` bytes will stand that begin at `at`: fill them first and hand them to raw() later. */
+  place(at: number, length: number): Uint8Array {
+    return this.bytes.subarray(at, at + length);
   }
 
   /** The text and a NUL. A NUL inside the text would end it early at the reader, so the text is cut there. */

@@ -1,6 +1,6 @@
 /** Payload to frame. The layout is drawn in layout.ts. */
 
-import { CRC8_TABLE } from "../base/crc.js";
+import { crc8 } from "../base/crc.js";
 import { BEGIN, END, ESCAPE, ESCAPED } from "./layout.js";
 
 /**
@@ -11,19 +11,22 @@ import { BEGIN, END, ESCAPE, ESCAPED } from "./layout.js";
 export function encodeFrame(payload: Uint8Array, length: number, out: Uint8Array, position = 0): number {
   if (length <= 0) throw new RangeError("encodeFrame: a frame needs a payload");
   const escaped = ESCAPED;
-  const crcTable = CRC8_TABLE;
   let at = position;
-  let crc = 0;
+  let i = 0;
+  let copied = 0;
   out[at++] = BEGIN;
-  for (let i = 0; i < length; i++) {
-    const byte = payload[i] as number;
-    crc = crcTable[crc ^ byte] as number;
-    const substitute = escaped[byte] as number;
-    if (substitute) {
-      out[at++] = ESCAPE;
-      out[at++] = substitute;
-    } else out[at++] = byte;
+  // Runs of plain bytes are copied by the engine's native code: most of a frame is one long run after another.
+  for (;;) {
+    while (escaped[payload[i] as number] === 0) i++; // ends at the payload's own end at the latest
+    const end = i < length ? i : length;
+    if (end > copied) out.set(payload.subarray(copied, end), at);
+    at += end - copied;
+    if (end === length) break;
+    out[at++] = ESCAPE;
+    out[at++] = escaped[payload[i++] as number] as number;
+    copied = i;
   }
+  const crc = crc8(payload, 0, length);
   const substitute = escaped[crc] as number;
   if (substitute) {
     out[at++] = ESCAPE;

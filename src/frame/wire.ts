@@ -15,7 +15,7 @@ import { END, FRAME_BYTES_MAX } from "./layout.js";
 /** The hardware FIFO of the ESP32, either way. */
 const FIFO_BYTES = 128;
 const BITS_PER_BYTE = 10;
-/** Added to the computed drain time: the announced free space says nothing of the shift register. */
+/** Added to the computed drain time: clocks count whole milliseconds, and bauds are off by up to a percent. */
 const DRAIN_MARGIN_MS = 2;
 
 export interface WireCounters extends DecoderCounters {
@@ -45,10 +45,14 @@ export interface Wire {
   send(payload: Uint8Array, length: number): void;
   prepare(payload: Uint8Array, length: number): void;
   sendPrepared(): void;
-  /** Switches once everything sent so far has left; until then and during the switch the wire is not idle. */
+  /**
+   * Switches once everything sent so far has left, and soon: an MCU talks at the new baud 20 ms after it heard the
+   * answer at the old one, and a Zephyr host tries each baud only once. Until then the wire is not idle.
+   */
   setBaud(baud: number, onSwitched: () => void): void;
-  /** Calls back once everything sent so far has left the UART. */
+  /** Calls back once everything sent so far has left the UART. Until then the wire is not idle. */
   afterDrain(callback: () => void): void;
+  /** Final: nothing is called back any more. */
   close(): void;
 }
 
@@ -64,7 +68,7 @@ export class SerialWire implements Wire {
   readonly #options: WireOptions;
   readonly #clock: Clock;
   readonly #decoder: FrameDecoder;
-  readonly #received = new Uint8Array(FIFO_BYTES);
+  readonly #received = new Uint8Array(FIFO_BYTES + 1); // one more for the decoder
   #serial: Serial | undefined;
   #baud: number;
   #writable = 0;
@@ -73,7 +77,9 @@ export class SerialWire implements Wire {
   /** The next byte of #current to write; equal to its end when nothing is on its way. */
   #position = 0;
   #needsEnd = true;
-  #switching = false;
+  /** Wait until all that was sent has left; nothing else is sent meanwhile. */
+  readonly #drainWaiters: (() => void)[] = [];
+  #draining = false;
   #drainTimer: TimerHandle;
   readonly counters: WireCounters;
 
@@ -81,7 +87,14 @@ export class SerialWire implements Wire {
     this.#options = options;
     this.#clock = options.clock;
     this.#baud = options.baud;
-    this.#decoder = new FrameDecoder(options.onPayload);
+    this.#decoder = new FrameDecoder(
+      (payload, length) => {
+        if (this.#serial) options.onPayload(payload, length);
+      },
+      () => {
+        if (this.#serial) options.onNoise();
+      },
+    );
     this.counters = Object.assign(this.#decoder.counters, {
       framesSent: 0,
       bytesSent: 0,
@@ -92,7 +105,7 @@ export class SerialWire implements Wire {
   }
 
   get idle(): boolean {
-    return this.#position === this.#current.end && !this.#switching && this.#serial !== undefined;
+    return this.#position === this.#current.end && !this.#draining && this.#serial !== undefined;
   }
 
   get baud(): number {
@@ -110,36 +123,53 @@ export class SerialWire implements Wire {
   }
 
   sendPrepared(): void {
-    this.#assertIdle();
     const sent = this.#current;
     this.#current = this.#prepared;
     this.#prepared = sent;
-    this.#begin();
+    this.#begin(); // the outbox has asked whether the wire is idle: here, between two chunks, once is enough
   }
 
   setBaud(baud: number, onSwitched: () => void): void {
-    this.#switching = true;
     this.afterDrain(() => {
       this.#close();
       this.#baud = baud;
       this.counters.baudChanges++;
       this.#open();
-      this.#switching = false;
       onSwitched();
-      this.#options.onIdle();
     });
   }
 
   afterDrain(callback: () => void): void {
-    this.#clock.clear(this.#drainTimer);
-    const unsentBytes = this.#current.end - this.#position + FIFO_BYTES;
-    const drainMs = (unsentBytes * BITS_PER_BYTE * 1000) / this.#baud + DRAIN_MARGIN_MS;
-    this.#drainTimer = this.#clock.set(callback, drainMs);
+    if (!this.#serial) return;
+    this.#drainWaiters.push(callback);
+    if (this.#draining) return;
+    this.#draining = true;
+    this.#awaitDrain();
   }
 
   close(): void {
     this.#clock.clear(this.#drainTimer);
+    this.#drainWaiters.length = 0;
     this.#close();
+  }
+
+  /** What the FIFO may still hold is known from the free space last announced; one more byte is on the line. */
+  #awaitDrain(): void {
+    const unsentBytes = this.#current.end - this.#position + FIFO_BYTES - this.#writable + 1;
+    const drainMs = (unsentBytes * BITS_PER_BYTE * 1000) / this.#baud + DRAIN_MARGIN_MS;
+    const { bytesSent } = this.counters;
+    this.#drainTimer = this.#clock.set(() => {
+      // Bytes that a busy processor handed over late need their own time.
+      const handedOver = this.#position === this.#current.end && this.counters.bytesSent === bytesSent;
+      if (handedOver) this.#onDrained();
+      else this.#awaitDrain();
+    }, drainMs);
+  }
+
+  #onDrained(): void {
+    for (let next = this.#drainWaiters.shift(); next; next = this.#drainWaiters.shift()) next();
+    this.#draining = false;
+    if (this.idle) this.#options.onIdle();
   }
 
   #open(): void {
@@ -165,10 +195,8 @@ export class SerialWire implements Wire {
   #onReadable(): void {
     const count = this.#serial?.read(this.#received);
     if (!count) return;
-    this.counters.bytesReceived += count;
-    const damageBefore = this.#decoder.damage;
     this.#decoder.push(this.#received, count);
-    if (this.#decoder.damage !== damageBefore) this.#options.onNoise();
+    this.counters.bytesReceived += count;
   }
 
   #onWritable(count: number): void {
@@ -179,20 +207,22 @@ export class SerialWire implements Wire {
   #begin(): void {
     this.#position = this.#needsEnd ? 0 : 1;
     this.#needsEnd = false;
-    this.counters.framesSent++;
     this.#fill();
+    this.counters.framesSent++;
   }
 
   /** Hands over as much of the current frame as the FIFO takes now. */
   #fill(): void {
-    const { bytes, end } = this.#current;
-    const count = Math.min(this.#writable, end - this.#position);
+    const current = this.#current;
+    const position = this.#position;
+    const rest = current.end - position;
+    const count = rest < this.#writable ? rest : this.#writable;
     if (count === 0) return;
-    this.#serial?.write(bytes.subarray(this.#position, this.#position + count));
+    this.#serial?.write(current.bytes.subarray(position, position + count));
     this.#writable -= count;
-    this.#position += count;
+    this.#position = position + count;
     this.counters.bytesSent += count;
-    if (this.#position === end && !this.#switching) this.#options.onIdle();
+    if (this.#position === current.end && !this.#draining) this.#options.onIdle();
   }
 
   #assertIdle(): void {

@@ -4,7 +4,8 @@
  * The MCU decides the baud. A change is answered at the old rate, everything sent drains, then the wire switches; when
  * nothing valid arrives at the new rate the link goes back to the initial one, where every MCU looks for it. An MCU
  * that restarts into its boot loader says nothing of its rate: then its calls arrive as noise, and under lasting noise
- * the link swings between the initial rate and the one last agreed until it hears a frame.
+ * the link swings between the initial rate and the one last agreed until it hears a frame. Only more noise ends a
+ * swing: a boot loader may be silent for seconds between two calls.
  */
 
 import { PAYLOAD_BYTES_MAX } from "../frame/layout.js";
@@ -42,6 +43,8 @@ export class McuLink {
   readonly #initialBaud: number;
   readonly #onBaud: (baud: number) => void;
   #wantedBaud: number | undefined;
+  /** The wanted baud must prove itself in time. */
+  #proofWanted = false;
   #drainWaiter: (() => void) | undefined;
   #proofTimer: TimerHandle;
   /** The last rate at which a frame was heard after a switch. */
@@ -59,10 +62,10 @@ export class McuLink {
       serial: options.serial,
       baud: this.#initialBaud,
       onPayload: (payload, length) => {
-        if (this.#proofTimer !== undefined) this.#proven();
+        this.session.onPayload(payload, length); // first: a RESULT may have the next chunk wait for it
         this.#noiseSinceMs = undefined;
+        if (this.#proofTimer !== undefined) this.#proven();
         options.onHeard();
-        this.session.onPayload(payload, length);
       },
       onNoise: () => this.#onNoise(),
       onIdle: () => {
@@ -93,8 +96,7 @@ export class McuLink {
 
   /** Switches once all that waits to be sent has left at the old rate: the answer to the request among it. */
   changeBaud(baud: number): void {
-    this.#wantedBaud = baud;
-    this.#actIfIdle();
+    this.#switchTo(baud, baud !== this.#initialBaud);
   }
 
   /** Back to the rate where an MCU that restarted looks for the NCP. */
@@ -113,6 +115,12 @@ export class McuLink {
     this.#wire.close();
   }
 
+  #switchTo(baud: number, proofWanted: boolean): void {
+    this.#wantedBaud = baud;
+    this.#proofWanted = proofWanted;
+    this.#actIfIdle();
+  }
+
   /** What waits for the last message to be handed over. */
   #actIfIdle(): void {
     if (!this.#wire.idle) return;
@@ -123,17 +131,21 @@ export class McuLink {
     }
     const baud = this.#wantedBaud;
     if (baud === undefined) return;
+    const proofWanted = this.#proofWanted;
     this.#wantedBaud = undefined;
-    this.#wire.setBaud(baud, () => {
-      this.#onBaud(baud);
-      this.#clock.clear(this.#proofTimer);
+    this.#wire.setBaud(baud, () => this.#onSwitched(baud, proofWanted));
+  }
+
+  #onSwitched(baud: number, proofWanted: boolean): void {
+    this.#noiseSinceMs = undefined; // it was heard at another rate
+    this.#onBaud(baud);
+    this.#clock.clear(this.#proofTimer);
+    this.#proofTimer = undefined;
+    if (!proofWanted) return;
+    this.#proofTimer = this.#clock.set(() => {
       this.#proofTimer = undefined;
-      if (baud === this.#initialBaud) return;
-      this.#proofTimer = this.#clock.set(() => {
-        this.#proofTimer = undefined;
-        this.resetBaud();
-      }, BAUD_PROOF_MS);
-    });
+      this.resetBaud();
+    }, BAUD_PROOF_MS);
   }
 
   #proven(): void {
@@ -148,6 +160,6 @@ export class McuLink {
     if (now - this.#noiseSinceMs < NOISE_PATIENCE_MS || this.#wantedBaud !== undefined) return;
     const other = this.#wire.baud === this.#initialBaud ? this.#agreedBaud : this.#initialBaud;
     this.#noiseSinceMs = undefined;
-    if (other !== this.#wire.baud) this.changeBaud(other);
+    if (other !== this.#wire.baud) this.#switchTo(other, false);
   }
 }

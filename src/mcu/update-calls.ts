@@ -2,6 +2,9 @@
 
 import type { Outcome, RpcSession } from "../rpc/session.js";
 
+/** An otaUpdateWrite's chunk stands behind the INVOKE header, the offset and its own length. */
+const CHUNK_AT = 6 + 4 + 2;
+
 /** Outcomes of the calls that answer with a plain yes or no. */
 type YesNo = Outcome<"client.otaUpdateWrite" | "client.otaUpdateFinish" | "client.otaUpdateAvailable">;
 
@@ -22,6 +25,10 @@ export class McuUpdateCalls {
   offer(filename: string, offer: OfferedFirmware, onAnswer: (answer: YesNo) => void): { forget(): void } {
     const { sizeBytes, type, version, build } = offer;
     return this.#session.invoke("client.otaUpdateAvailable", { filename, sizeBytes, type, version, build }, onAnswer);
+  }
+
+  chunkPlace(length: number): Uint8Array {
+    return this.#session.argumentPlace(CHUNK_AT, length);
   }
 
   prepareWrite(offset: number, chunk: Uint8Array, crc32: number): void {

@@ -31,6 +31,8 @@ export interface Call<A extends Shape = Shape, R extends Shape = Shape> {
   /** The same shapes as lists, for codecs. */
   readonly argFields: readonly Field[];
   readonly resultFields: readonly Field[];
+  /** The results are `ok` and nothing else. */
+  readonly answersYesNo: boolean;
 }
 
 function invoke<const A extends Shape, const R extends Shape>(
@@ -49,6 +51,7 @@ function invoke<const A extends Shape, const R extends Shape>(
     results,
     argFields: Object.entries(args),
     resultFields: Object.entries(results),
+    answersYesNo: Object.keys(results).join() === "ok",
   };
 }
 
@@ -62,6 +65,7 @@ function oneway<const A extends Shape>(side: Side, uid: number, args: A): Call<A
     results: {},
     argFields: Object.entries(args),
     resultFields: [],
+    answersYesNo: false,
   };
 }
 

@@ -22,6 +22,9 @@ const RESULT_HEADER_BYTES = 5;
 const INVOKE_HEADER_BYTES = 6;
 const ONEWAY_HEADER_BYTES = 4;
 
+const YES: Decoded = Object.freeze({ ok: true });
+const NO: Decoded = Object.freeze({ ok: false });
+
 /** How an invocation ended, or, after "timeout", what came late. */
 export type Outcome<N extends CallName> =
   | { readonly kind: "answered"; readonly results: Results<N>; readonly late: boolean }
@@ -145,6 +148,14 @@ export class RpcSession {
     return this.#expect(id, call, onOutcome as Pending["onOutcome"], sent);
   }
 
+  /**
+   * Where the bytes of a binary argument will stand in the next message, `at` bytes after its start: a large argument
+   * that is made there is not copied. Valid until any other call of this session.
+   */
+  argumentPlace(at: number, length: number): Uint8Array {
+    return this.#writer.place(at, length);
+  }
+
   /** Encodes a call ahead of time; the next invokePrepared() sends it. Replaces what was prepared before. */
   prepare<N extends CallName>(name: N, args: Args<N>): void {
     this.#preparedId = this.#nextId();
@@ -197,18 +208,24 @@ export class RpcSession {
       return;
     }
     this.#pending.delete(id);
+    pending.onOutcome(this.#judgeResult(pending, status, payload, length));
     if (pending.late) this.counters.lateResults++;
     else this.#clock.clear(pending.timer);
-    pending.onOutcome(this.#judgeResult(pending, status, payload, length));
   }
 
   #judgeResult(pending: Pending, status: number, payload: Uint8Array, length: number): Outcome<CallName> {
-    if (status !== RpcStatus.OK) return { kind: "refused", status, late: pending.late };
+    const { call, late } = pending;
+    if (status !== RpcStatus.OK) return { kind: "refused", status, late };
+    // Most calls answer a plain yes or no, and one of them answers every chunk: that needs no general decoder.
+    if (call.answersYesNo && length === RESULT_HEADER_BYTES + 1) {
+      const results = payload[RESULT_HEADER_BYTES] ? YES : NO;
+      return { kind: "answered", results, late } as Outcome<CallName>;
+    }
     this.#reader.reset(payload, RESULT_HEADER_BYTES, length);
-    const results = readFields(this.#reader, pending.call.resultFields);
-    if (typeof results === "object") return { kind: "answered", results, late: pending.late } as Outcome<CallName>;
+    const results = readFields(this.#reader, call.resultFields);
+    if (typeof results === "object") return { kind: "answered", results, late } as Outcome<CallName>;
     this.counters.badResults++;
-    return { kind: "refused", status: RpcStatus.RESULTS_READ, late: pending.late };
+    return { kind: "refused", status: RpcStatus.RESULTS_READ, late };
   }
 
   #onInvoke(payload: Uint8Array, length: number): void {
@@ -242,22 +259,38 @@ export class RpcSession {
         if (life !== this.#peerLife) return;
         this.#outbox.resultsOwed--;
       }
-      this.#answer(id, status, calls[name], results);
+      if (results) this.#answerWith(id, name, results);
+      else this.#answer(id, status);
     };
     try {
       handler(args, (results) => reply(RpcStatus.OK, results));
     } catch (error) {
-      this.counters.handlerFaults++;
-      this.#onFault(name, error);
+      this.#noteFault(name, error);
       reply(RpcStatus.GENERIC);
     }
     inHandler = false;
     if (!answered && life === this.#peerLife) this.#outbox.resultsOwed++;
   }
 
-  #answer(id: number, status: number, call?: Call, results?: Decoded): void {
-    encodeResult(this.#writer, id, status, results ? call?.resultFields : [], results);
+  /** Results that fit no message are a fault inside Ferry, of which the MCU hears at once. */
+  #answerWith(id: number, name: CallName, results: Decoded): void {
+    try {
+      encodeResult(this.#writer, id, RpcStatus.OK, calls[name].resultFields, results);
+    } catch (error) {
+      this.#noteFault(name, error);
+      return this.#answer(id, RpcStatus.RESULTS_WRITE);
+    }
     this.#outbox.postResult(this.#writer.bytes, this.#writer.length);
+  }
+
+  #answer(id: number, status: number): void {
+    encodeResult(this.#writer, id, status);
+    this.#outbox.postResult(this.#writer.bytes, this.#writer.length);
+  }
+
+  #noteFault(name: CallName, error: unknown): void {
+    this.counters.handlerFaults++;
+    this.#onFault(name, error);
   }
 
   #onOneway(payload: Uint8Array, length: number): void {
@@ -274,8 +307,7 @@ export class RpcSession {
     try {
       handler(args, () => {});
     } catch (error) {
-      this.counters.handlerFaults++;
-      this.#onFault(name, error);
+      this.#noteFault(name, error);
     }
   }
 

@@ -106,7 +106,10 @@ function proceed(state: TransferState): TransferStep {
   }
   if (state.paused || chunkEnd(state, state.at) > state.availableBytes)
     return { state: { ...state, phase: "starved" } };
-  return { state: { ...state, phase: "writing" }, effect: { do: "write", index: state.at } };
+  return {
+    state: state.phase === "writing" ? state : { ...state, phase: "writing" },
+    effect: { do: "write", index: state.at },
+  };
 }
 
 function chunkSilent(state: TransferState): TransferStep {

@@ -27,6 +27,8 @@ export type Answer =
 
 /** The calls to the MCU that a transfer makes. Each outcome comes by callback, late ones too, until forgotten. */
 export interface TransferCalls {
+  /** Where to put the next chunk: in its message already, so that it is not copied. Valid until prepareWrite(). */
+  chunkPlace(length: number): Uint8Array;
   /** Makes the frame of a chunk ahead of time. */
   prepareWrite(offset: number, chunk: Uint8Array, crc32: number): void;
   /** Sends what was prepared. */
@@ -54,9 +56,10 @@ export interface TransferOptions {
   onEnd(result: TransferResult): void;
 }
 
+const STORED: TransferEvent = Object.freeze({ kind: "stored" });
+
 export class Transfer {
   readonly #options: TransferOptions;
-  readonly #chunk: Uint8Array;
   #state: TransferState;
   /** The chunk whose frame is ready; -1 when none is. */
   #prepared = -1;
@@ -64,10 +67,21 @@ export class Transfer {
   /** Calls whose answers still count: all sends of the chunk on the wire, or of Finish. */
   #listening: { forget(): void }[] = [];
   #listeningTo = -1;
+  /** The next chunk, sent before the machine asked for it. */
+  #sentAhead: { forget(): void } | undefined;
+  readonly #onAnswer = (answer: Answer): void => {
+    if (answer.kind !== "answered" || !answer.results.ok) return this.#onRefusal(answer);
+    // What follows a stored chunk is nearly always the next one: it is handed over before the machine is asked, which
+    // will want just that. The MCU's line stands still meanwhile, so every step counts.
+    const state = this.#state;
+    if (this.#prepared === state.at + 1 && state.phase === "writing" && !state.paused) {
+      this.#sentAhead = this.#options.calls.writePrepared(this.#onAnswer);
+    }
+    this.#handle(STORED);
+  };
 
   constructor(options: TransferOptions) {
     this.#options = options;
-    this.#chunk = new Uint8Array(options.chunkBytes);
     this.#state = beginTransfer(options.source.sizeBytes, options.chunkBytes);
   }
 
@@ -116,7 +130,8 @@ export class Transfer {
   #write(index: number): void {
     if (this.#prepared !== index && !this.#prepare(index)) return;
     this.#prepared = -1;
-    const call = this.#options.calls.writePrepared((answer) => this.#onAnswer(answer));
+    const call = this.#sentAhead ?? this.#options.calls.writePrepared(this.#onAnswer);
+    this.#sentAhead = undefined;
     this.#listen(index, call);
     this.#options.clock.clear(this.#prepareTimer);
     this.#prepareTimer = this.#options.clock.set(() => this.#prepareAhead(), 0);
@@ -132,7 +147,7 @@ export class Transfer {
   #prepare(index: number): boolean {
     const offset = index * this.#options.chunkBytes;
     const length = chunkEnd(this.#state, index) - offset;
-    const chunk = length === this.#chunk.length ? this.#chunk : this.#chunk.subarray(0, length);
+    const chunk = this.#options.calls.chunkPlace(length);
     try {
       const count = this.#options.source.read(chunk, offset);
       if (count !== length) throw new Error(`only ${count} of ${length} bytes are there`);
@@ -147,7 +162,7 @@ export class Transfer {
   }
 
   #finish(): void {
-    const call = this.#options.calls.finish((answer) => this.#onAnswer(answer));
+    const call = this.#options.calls.finish(this.#onAnswer);
     this.#listen(chunkCount(this.#state), call);
   }
 
@@ -163,8 +178,7 @@ export class Transfer {
     this.#listening.length = 0;
   }
 
-  #onAnswer(answer: Answer): void {
-    if (answer.kind === "answered" && answer.results.ok) return this.#handle({ kind: "stored" });
+  #onRefusal(answer: Answer): void {
     const reason =
       answer.kind === "timeout" ? "no answer" : answer.kind === "refused" ? `status ${answer.status}` : "false";
     const offset = this.#state.at * this.#options.chunkBytes;

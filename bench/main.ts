@@ -1,0 +1,69 @@
+/**
+ * `npm run bench`: figures that repeat, in virtual time or by the XS engine's own meter. None depends on how fast or how
+ * busy this computer is. `--json` prints one object as the last line.
+ */
+
+import { BAUDS, type LineFigures, measureLine } from "./line.js";
+import { type MemoryFigures, measureMemory } from "./memory.js";
+import { measureXsCost, type XsCost } from "./xs-cost.js";
+
+/** What one engine step is taken to cost on an ESP32 at 240 MHz, until somebody measures a board. */
+const MS_PER_STEP = 250e-6;
+
+interface Figures {
+  readonly msPerStep: number;
+  readonly xs: XsCost;
+  /** The engine is charged with the turnaround only: the next frame was made while the MCU stored the last one. */
+  readonly line: Readonly<Record<string, LineFigures>>;
+  /** The engine is charged with making the frames, too: what the TypeScript wire would reach on the chip itself. */
+  readonly lineAllWorkCharged: Readonly<Record<string, LineFigures>>;
+  readonly memory: MemoryFigures;
+}
+
+async function measure(progress: (text: string) => void): Promise<Figures> {
+  progress("engine cost of serving and receiving");
+  const xs = await measureXsCost();
+  const turnaroundMs = xs.turnaroundSteps * MS_PER_STEP;
+  const frameMsPerByte = xs.stepsPerServedByte * MS_PER_STEP;
+  const line: Record<string, LineFigures> = {};
+  const lineAllWorkCharged: Record<string, LineFigures> = {};
+  for (const baud of BAUDS) {
+    progress(`1 MiB over the line at ${baud} baud`);
+    line[baud] = measureLine(baud, { turnaroundMs });
+    lineAllWorkCharged[baud] = measureLine(baud, { turnaroundMs, frameMsPerByte });
+  }
+  progress("heap while ferrying 64 KiB and 1 MiB");
+  const memory = await measureMemory();
+  return { msPerStep: MS_PER_STEP, xs, line, lineAllWorkCharged, memory };
+}
+
+function print(figures: Figures): void {
+  const rows: [string, string][] = [];
+  const round = (value: number, digits: number) => value.toFixed(digits);
+  for (const [name, value] of Object.entries(figures.xs)) rows.push([`xs.${name}`, round(value, 2)]);
+  for (const kind of ["line", "lineAllWorkCharged"] as const) {
+    for (const [baud, { share, limit, ratio }] of Object.entries(figures[kind])) {
+      rows.push([`${kind}.${baud}`, `share ${round(share, 4)}  limit ${round(limit, 4)}  ratio ${round(ratio, 4)}`]);
+    }
+  }
+  const { idleSlots, images, growsWithImageBySlots } = figures.memory;
+  rows.push(["memory.idleSlots", String(idleSlots)]);
+  for (const [name, { growthSlots, afterwardsSlots }] of Object.entries(images)) {
+    rows.push([`memory.${name}`, `growth ${growthSlots} slots while ferrying, ${afterwardsSlots} afterwards`]);
+  }
+  rows.push(["memory.growsWithImageBySlots", String(growsWithImageBySlots)]);
+  const width = Math.max(...rows.map(([name]) => name.length));
+  for (const [name, value] of rows) console.log(`${name.padEnd(width)}  ${value}`);
+}
+
+const options = process.argv.slice(2);
+const unknown = options.find((option) => option !== "--json");
+if (unknown !== undefined) {
+  console.error(`bench: there is no option "${unknown}"; the only one is --json`);
+  process.exitCode = 2;
+} else {
+  const asJson = options.includes("--json");
+  const figures = await measure((text) => console.error(`measuring ${text} ...`));
+  if (asJson) console.log(JSON.stringify(figures));
+  else print(figures);
+}
