@@ -24,7 +24,8 @@ export function mcuLineOf(end: UartEnd): McuLine {
   const readBuffer = new Uint8Array(256);
   let unsent: Uint8Array[] = [];
   const drain = () => {
-    for (let count = end.read(readBuffer); count !== undefined; count = end.read(readBuffer)) {
+    // The bytes may make the MCU close its UART.
+    for (let count = end.read(readBuffer); count !== undefined; count = end.isOpen ? end.read(readBuffer) : undefined) {
       line.onBytes(readBuffer.slice(0, count));
     }
   };

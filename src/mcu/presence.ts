@@ -55,7 +55,8 @@ export class Presence {
   #check(): void {
     if (!this.#watching) return;
     const silentMs = this.#options.clock.now() - this.#heardAtMs;
-    if (silentMs < SILENCE_MS) return this.#schedule(SILENCE_MS - silentMs);
+    // At least a millisecond: rounding must not make it look again and again at the same moment.
+    if (silentMs < SILENCE_MS) return this.#schedule(Math.max(1, SILENCE_MS - silentMs));
     if (this.#pings >= PINGS_MAX && !this.#options.mayBeSilent()) {
       this.stop();
       return this.#options.onLost();

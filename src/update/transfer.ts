@@ -21,8 +21,8 @@ import {
 
 /** How the MCU took a call: the outcomes of rpc/session, as far as a transfer tells them apart. */
 export type Answer =
-  | { readonly kind: "answered"; readonly results: { readonly ok: boolean } }
-  | { readonly kind: "refused"; readonly status: number }
+  | { readonly kind: "answered"; readonly results: { readonly ok: boolean }; readonly late: boolean }
+  | { readonly kind: "refused"; readonly status: number; readonly late: boolean }
   | { readonly kind: "timeout" };
 
 /** The calls to the MCU that a transfer makes. Each outcome comes by callback, late ones too, until forgotten. */
@@ -69,15 +69,23 @@ export class Transfer {
   #listeningTo = -1;
   /** The next chunk, sent before the machine asked for it. */
   #sentAhead: { forget(): void } | undefined;
+  /** Calls whose own time has not run out. */
+  #open = 0;
+  /** A late RESULT has said that the chunk is stored, while a resend of it was under way. */
+  #storedAfterAll = false;
+  /**
+   * One chunk at a time on the line: while a resend is under way its own outcome is waited for, so that a slow MCU's
+   * receive buffer never holds more than it asked for; but a late "stored" of an earlier send is not forgotten.
+   */
   readonly #onAnswer = (answer: Answer): void => {
-    if (answer.kind !== "answered" || !answer.results.ok) return this.#onRefusal(answer);
-    // What follows a stored chunk is nearly always the next one: it is handed over before the machine is asked, which
-    // will want just that. The MCU's line stands still meanwhile, so every step counts.
-    const state = this.#state;
-    if (this.#prepared === state.at + 1 && state.phase === "writing" && !state.paused) {
-      this.#sentAhead = this.#options.calls.writePrepared(this.#onAnswer);
-    }
-    this.#handle(STORED);
+    const isLate = answer.kind !== "timeout" && answer.late;
+    if (!isLate) this.#open--;
+    const isStored = answer.kind === "answered" && answer.results.ok;
+    if (this.#open > 0) {
+      this.#storedAfterAll ||= isStored;
+    } else if (isStored || this.#storedAfterAll) {
+      this.#onStored();
+    } else this.#onRefusal(answer);
   };
 
   constructor(options: TransferOptions) {
@@ -127,6 +135,19 @@ export class Transfer {
     else if (effect?.do === "end") this.#end(effect.result);
   }
 
+  /**
+   * What follows a stored chunk is nearly always the next one: it is handed over before the machine is asked, which
+   * will want just that. The MCU's line stands still meanwhile, so every step counts.
+   */
+  #onStored(): void {
+    const state = this.#state;
+    if (this.#prepared === state.at + 1 && state.phase === "writing" && !state.paused) {
+      this.#sentAhead = this.#options.calls.writePrepared(this.#onAnswer);
+    }
+    this.#storedAfterAll = false;
+    this.#handle(STORED);
+  }
+
   #write(index: number): void {
     if (this.#prepared !== index && !this.#prepare(index)) return;
     this.#prepared = -1;
@@ -171,11 +192,13 @@ export class Transfer {
     if (index !== this.#listeningTo) this.#forgetCalls();
     this.#listeningTo = index;
     this.#listening.push(call);
+    this.#open++;
   }
 
   #forgetCalls(): void {
     for (const call of this.#listening) call.forget();
     this.#listening.length = 0;
+    this.#open = 0;
   }
 
   #onRefusal(answer: Answer): void {

@@ -15,7 +15,7 @@ import { type Failure, failure } from "../base/failure.js";
 import type { FirmwareInfo } from "../image/info-tag.js";
 import type { Offer } from "../image/offer.js";
 import type { TransferResult } from "./transfer-machine.js";
-import { judgeReturn, type Verdict } from "./verdict.js";
+import { judgeReturn, sameFirmware, type Verdict } from "./verdict.js";
 
 /** An MCU may erase its whole slot before it answers an offer; after so long the offer is made again. */
 export const OFFER_PATIENCE_MS = 60_000;
@@ -54,7 +54,8 @@ export type UpdateEvent =
       readonly kind: "offered";
       readonly offer: Offer;
       readonly running: FirmwareInfo | undefined;
-      readonly staged: boolean;
+      /** Of the image, where it is staged already. */
+      readonly tagged?: FirmwareInfo;
     }
   /** The MCU has initialized. `reported`: what it has named since it took an image, if anything. */
   | { readonly kind: "mcu-ready"; readonly reported: FirmwareInfo | undefined }
@@ -150,8 +151,9 @@ function onOffered(state: UpdateState, event: UpdateEvent & { kind: "offered" })
   const fresh: UpdateState = {
     ...IDLE,
     phase: "queued",
-    staging: event.staged ? "ready" : "none",
+    staging: event.tagged ? "ready" : "none",
     offer: event.offer,
+    ...(event.tagged ? { tagged: event.tagged } : {}),
     ...(previous ? { previous } : {}),
     mcuReady,
     suspended,
@@ -191,21 +193,25 @@ function onOfferUnsupported(state: UpdateState): UpdateStep {
 // ---- the MCU comes and goes ---------------------------------------------------------------------------------------
 
 function onMcuReady(state: UpdateState, reported: FirmwareInfo | undefined): UpdateStep {
-  const before = state.phase === "returning" || state.phase === "ended" ? state.previous : (state.previous ?? reported);
+  const taken = state.phase === "returning" || state.phase === "ended";
+  const before = taken ? state.previous : (state.previous ?? reported);
   const ready: UpdateState = { ...state, ...(before ? { previous: before } : {}), mcuReady: true, prefetchOwed: false };
-  switch (state.phase) {
-    case "idle":
-      return stay(ready);
-    case "returning":
-    case "ended":
-      return onReturned(ready, reported);
-    case "queued":
-      return offerIfPossible(ready);
-    default: {
-      const again = offerIfPossible({ ...ready, phase: "queued", wholeFirst: false });
-      return { state: again.state, effects: [{ do: "stop-serving" }, ...again.effects] };
-    }
-  }
+  if (state.phase === "idle") return stay(ready);
+  if (taken) return onReturned(ready, reported);
+  // Whatever became of the answers: an MCU that changed to the offered firmware has taken the image.
+  const arrived = reported && isArrival(ready, reported);
+  const next = arrived
+    ? end(ready, { kind: "succeeded", proof: "version" })
+    : offerIfPossible({ ...ready, phase: "queued", wholeFirst: false });
+  const wasServing: UpdateEffect[] = state.phase === "serving" ? [{ do: "stop-serving" }] : [];
+  return { state: next.state, effects: [...wasServing, ...next.effects] };
+}
+
+function isArrival(state: UpdateState, reported: FirmwareInfo): boolean {
+  const target = targetOf(state);
+  const { previous } = state;
+  if (!target.version || !previous?.version || sameFirmware(previous, target)) return false;
+  return sameFirmware(reported, target);
 }
 
 /** The MCU is silent for good. A boot loader may still be at work, so an open update stays open. */

@@ -142,8 +142,8 @@ export class Updater<I extends UpdateImage> {
     this.#options.downloads.cancel();
     this.#image?.close();
     this.#image = this.#options.images.find(offer);
-    const staged = this.#image?.facts !== undefined;
-    this.#handle({ kind: "offered", offer, running: this.#running?.firmware, staged });
+    const tagged = this.#image?.facts?.firmware;
+    this.#handle({ kind: "offered", offer, running: this.#running?.firmware, ...(tagged ? { tagged } : {}) });
     return undefined;
   }
 
@@ -336,7 +336,8 @@ export class Updater<I extends UpdateImage> {
     if (stored.kind !== "valid") return IDLE;
     const state = decodeUpdate(stored.body);
     this.#image = state.offer && this.#options.images.find(state.offer);
-    return this.#image?.facts ? { ...state, staging: "ready" } : state;
+    const digests = this.#image?.facts;
+    return digests ? { ...state, staging: "ready", tagged: digests.firmware } : state;
   }
 
   #remember(): void {
