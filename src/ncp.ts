@@ -20,6 +20,7 @@ import type { SessionCounters } from "./rpc/session.js";
 import { ImageStore, type StagedImage } from "./store/image-store.js";
 import { RecordSlot } from "./store/record-slot.js";
 import { type UpdateNews, Updater } from "./update/updater.js";
+import type { Verdict } from "./update/verdict.js";
 
 export const FERRY_VERSION = "0.1.0";
 
@@ -107,6 +108,11 @@ export class Ncp {
 
   get baud(): number {
     return this.#link.baud;
+  }
+
+  /** How the last update ended, in this life or an earlier one; `undefined` while one is under way. */
+  get verdict(): Verdict | undefined {
+    return this.#updater.state.verdict;
   }
 
   get counters(): NcpCounters {

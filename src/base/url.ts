@@ -2,10 +2,12 @@
 
 /** Bounds the records that keep a URL. */
 export const URL_LENGTH_MAX = 512;
+/** With it and three names of 64 letters, an offer still fits an MCU whose buffer has 256 bytes. */
+export const FILE_NAME_LENGTH_MAX = 32;
 
 export interface ParsedUrl {
   readonly secure: boolean;
-  /** Lower case, without brackets. */
+  /** A name or an IPv4 address, in lower case. */
   readonly host: string;
   readonly port: number;
   /** Path and query, beginning with a slash; the fragment is not sent. */
@@ -18,13 +20,14 @@ export function parseUrl(url: string): ParsedUrl | string {
   const schemeEnd = url.indexOf("://");
   const scheme = url.slice(0, Math.max(0, schemeEnd)).toLowerCase();
   if (scheme !== "http" && scheme !== "https") return `is neither http:// nor https://: "${url}"`;
-  if (!isPrintable(url)) return "has characters that a URL must not have";
+  if (!isPrintable(url)) return "has characters that a URL must not have: percent-encode all but printable ASCII";
   const secure = scheme === "https";
   const rest = url.slice(schemeEnd + 3);
   const pathStart = firstOf(rest, "/?#");
   const authority = rest.slice(0, pathStart);
   if (authority.includes("@")) return "carries a user name, which is not supported";
-  const colon = authority.lastIndexOf(":");
+  if (authority.includes("[")) return `names an IPv6 address, which is not supported: "${url}"`;
+  const colon = authority.indexOf(":");
   const host = (colon < 0 ? authority : authority.slice(0, colon)).toLowerCase();
   const port = colon < 0 ? (secure ? 443 : 80) : parsePort(authority.slice(colon + 1));
   if (!host) return `names no host: "${url}"`;
@@ -34,21 +37,39 @@ export function parseUrl(url: string): ParsedUrl | string {
   return { secure, host, port, path: path.startsWith("/") ? path : `/${path}` };
 }
 
-/** The URL that a Location header names, seen from the page that sent it. */
+/** The URL that a Location header names, seen from the page that sent it (RFC 3986, 5.2). */
 export function resolveUrl(base: ParsedUrl, location: string): string {
+  const hasScheme = location.charAt(firstOf(location, ":/?#")) === ":";
+  if (hasScheme) return location;
   const scheme = base.secure ? "https" : "http";
-  if (location.includes("://")) return location;
   if (location.startsWith("//")) return `${scheme}:${location}`;
   const origin = `${scheme}://${base.host}:${base.port}`;
-  if (location.startsWith("/")) return origin + location;
-  const folder = base.path.slice(0, base.path.slice(0, firstOf(base.path, "?")).lastIndexOf("/") + 1);
-  return origin + folder + location;
+  const basePath = base.path.slice(0, firstOf(base.path, "?"));
+  const pathEnd = firstOf(location, "?#");
+  const rest = location.slice(pathEnd);
+  if (pathEnd === 0) return origin + (rest.startsWith("?") ? basePath : base.path) + rest;
+  const folder = location.startsWith("/") ? "" : basePath.slice(0, basePath.lastIndexOf("/") + 1);
+  return origin + withoutDotSegments(folder + location.slice(0, pathEnd)) + rest;
 }
 
-/** The part of a URL that people call the file's name. */
+/** The part of a URL that people call the file's name; of a long one the end, which tells more. */
 export function fileNameOf(url: string): string {
-  const path = url.slice(0, firstOf(url, "?#"));
-  return path.slice(path.lastIndexOf("/") + 1) || "firmware.bin";
+  const parsed = parseUrl(url);
+  const path = typeof parsed === "string" ? "" : parsed.path.slice(0, firstOf(parsed.path, "?"));
+  return path.slice(path.lastIndexOf("/") + 1).slice(-FILE_NAME_LENGTH_MAX) || "firmware.bin";
+}
+
+/** Follows "." and ".." in a path that begins with a slash. */
+function withoutDotSegments(path: string): string {
+  const given = path.split("/").slice(1);
+  const kept: string[] = [];
+  for (const segment of given) {
+    if (segment === "..") kept.pop();
+    else if (segment !== ".") kept.push(segment);
+  }
+  const last = given.at(-1);
+  const isFolder = kept.length > 0 && (last === "." || last === "..");
+  return `/${kept.join("/")}${isFolder ? "/" : ""}`;
 }
 
 /** Where the first of these characters stands, or the length of the text. */
@@ -67,7 +88,7 @@ function parsePort(text: string): number | undefined {
 function isPrintable(text: string): boolean {
   for (let i = 0; i < text.length; i++) {
     const code = text.charCodeAt(i);
-    if (code <= 0x20 || code === 0x7f) return false;
+    if (code <= 0x20 || code >= 0x7f) return false;
   }
   return true;
 }

@@ -53,7 +53,10 @@ export function encodeUtf8(text: string): Uint8Array {
   return bytes;
 }
 
-/** Reads bytes [start, end). What is not UTF-8 becomes U+FFFD: text from the wire must never throw. */
+/**
+ * Reads bytes [start, end). Text from the wire must never throw: what is not UTF-8 becomes U+FFFD, one for each longest
+ * beginning of a character, as every TextDecoder has it. A byte order mark is kept.
+ */
 export function decodeUtf8(bytes: Uint8Array, start = 0, end = bytes.length): string {
   let text = "";
   let i = start;
@@ -63,25 +66,25 @@ export function decodeUtf8(bytes: Uint8Array, start = 0, end = bytes.length): st
       text += String.fromCharCode(lead);
       continue;
     }
-    const extra = lead >= 0xf0 && lead < 0xf5 ? 3 : lead >= 0xe0 ? 2 : lead >= 0xc2 ? 1 : 0;
-    let point = extra === 0 || lead >= 0xf5 ? -1 : lead & (0x3f >> extra);
-    for (let n = 0; n < extra && point >= 0; n++) {
+    let missing = lead < 0xc2 || lead > 0xf4 ? 0 : lead < 0xe0 ? 1 : lead < 0xf0 ? 2 : 3;
+    let point = missing === 0 ? REPLACEMENT : lead & (0x3f >> missing);
+    // The second byte shows what is overlong, a surrogate, or beyond Unicode.
+    let low = lead === 0xe0 ? 0xa0 : lead === 0xf0 ? 0x90 : 0x80;
+    let high = lead === 0xed ? 0x9f : lead === 0xf4 ? 0x8f : 0xbf;
+    for (; missing > 0; missing--) {
       const next = i < end ? (bytes[i] as number) : 0;
-      if ((next & 0xc0) !== 0x80) point = -1;
-      else {
-        point = (point << 6) | (next & 0x3f);
-        i++;
+      if (next < low || next > high) {
+        point = REPLACEMENT;
+        break;
       }
+      point = (point << 6) | (next & 0x3f);
+      i++;
+      low = 0x80;
+      high = 0xbf;
     }
-    text += String.fromCodePoint(isScalar(point, extra) ? point : REPLACEMENT);
+    text += String.fromCodePoint(point);
   }
   return text;
-}
-
-/** Neither overlong, nor a surrogate, nor beyond Unicode. */
-function isScalar(point: number, extra: number): boolean {
-  if (point < 0 || point > 0x10ffff || (point >= 0xd800 && point <= 0xdfff)) return false;
-  return point >= (extra === 3 ? 0x10000 : extra === 2 ? 0x800 : 0x80);
 }
 
 function isHighSurrogate(unit: number): boolean {

@@ -70,6 +70,7 @@ export function judge(asked: Asked, status: number, headers: ReadonlyMap<string,
 /** A 200, also to a range request: the file from its first byte. */
 function judgeWhole(asked: Asked, headers: ReadonlyMap<string, string>): Judgement {
   const length = bodyLength(headers);
+  if (length === "unreadable") return { kind: "retry", reason: UNREADABLE_LENGTH };
   if (length !== undefined && length !== asked.sizeBytes) {
     return { kind: "wrong-file", reason: `the server's file has ${length} bytes, offered were ${asked.sizeBytes}` };
   }
@@ -88,6 +89,7 @@ function judgePart(asked: Asked, headers: ReadonlyMap<string, string>): Judgemen
     return { kind: "restart", reason: `asked for bytes ${asked.offset}-${last}, got ${range.first}-${range.last}` };
   }
   const length = bodyLength(headers);
+  if (length === "unreadable") return { kind: "retry", reason: UNREADABLE_LENGTH };
   if (length !== undefined && length !== asked.sizeBytes - asked.offset) {
     return { kind: "restart", reason: `a range of ${asked.sizeBytes - asked.offset} bytes came as ${length}` };
   }
@@ -96,7 +98,7 @@ function judgePart(asked: Asked, headers: ReadonlyMap<string, string>): Judgemen
 
 function judgeUnsatisfiable(asked: Asked, headers: ReadonlyMap<string, string>): Judgement {
   const text = headers.get("content-range") ?? "";
-  const size = text.startsWith("bytes */") ? parseCount(text.slice(8)) : undefined;
+  const size = namesBytes(text) && text.slice(6, 8) === "*/" ? parseCount(text.slice(8)) : undefined;
   if (size !== undefined && size !== asked.sizeBytes) {
     return { kind: "wrong-file", reason: `the server's file has ${size} bytes, offered were ${asked.sizeBytes}` };
   }
@@ -105,29 +107,45 @@ function judgeUnsatisfiable(asked: Asked, headers: ReadonlyMap<string, string>):
   return { kind: "restart", reason: `the server cannot continue at byte ${asked.offset}` };
 }
 
-/** A strong ETag; a weak one does not promise equal bytes. Else the date of change. */
-export function validatorOf(headers: ReadonlyMap<string, string>): string | undefined {
-  const etag = headers.get("etag");
-  if (etag?.startsWith('"') && etag.length <= VALIDATOR_LENGTH_MAX) return etag;
-  const modified = headers.get("last-modified");
-  return modified && modified.length <= VALIDATOR_LENGTH_MAX ? modified : undefined;
-}
+const UNREADABLE_LENGTH = "the server's content-length cannot be read";
 
 /** Bounds the record that keeps it. */
 export const VALIDATOR_LENGTH_MAX = 128;
 
+/** A strong ETag; a weak one does not promise equal bytes. Else the date of change. */
+export function validatorOf(headers: ReadonlyMap<string, string>): string | undefined {
+  const etag = headers.get("etag");
+  if (etag && isStrongEtag(etag) && isKeepable(etag)) return etag;
+  const modified = headers.get("last-modified");
+  return modified && isKeepable(modified) ? modified : undefined;
+}
+
+function isStrongEtag(etag: string): boolean {
+  return etag.length >= 2 && etag.startsWith('"') && etag.endsWith('"');
+}
+
+/** It will be sent back in a header. */
+function isKeepable(validator: string): boolean {
+  if (validator.length > VALIDATOR_LENGTH_MAX) return false;
+  for (let i = 0; i < validator.length; i++) {
+    const code = validator.charCodeAt(i);
+    if (code < 0x20 || code > 0x7e) return false;
+  }
+  return true;
+}
+
 /** The announced length of the body; a chunked body has none, whatever content-length says. */
-function bodyLength(headers: ReadonlyMap<string, string>): number | undefined {
+function bodyLength(headers: ReadonlyMap<string, string>): number | undefined | "unreadable" {
   if (headers.get("transfer-encoding")?.toLowerCase().includes("chunked")) return undefined;
   const text = headers.get("content-length");
-  return text === undefined ? undefined : (parseCount(text) ?? Number.NaN);
+  return text === undefined ? undefined : (parseCount(text) ?? "unreadable");
 }
 
 /** `bytes FIRST-LAST/SIZE`, where SIZE may be `*`. */
 function parseContentRange(
   text: string | undefined,
 ): { first: number; last: number; size: number | undefined } | undefined {
-  if (!text?.startsWith("bytes ")) return undefined;
+  if (!text || !namesBytes(text)) return undefined;
   const dash = text.indexOf("-");
   const slash = text.indexOf("/");
   if (dash < 0 || slash < dash) return undefined;
@@ -137,6 +155,11 @@ function parseContentRange(
   const size = sizeText === "*" ? undefined : parseCount(sizeText);
   if (first === undefined || last === undefined || (size === undefined && sizeText !== "*")) return undefined;
   return { first, last, size };
+}
+
+/** Names of range units know no case (RFC 9110, 14.1). */
+function namesBytes(contentRange: string): boolean {
+  return contentRange.slice(0, 6).toLowerCase() === "bytes ";
 }
 
 function parseCount(text: string): number | undefined {

@@ -38,6 +38,7 @@ export function offerProblem(offer: Offer): string | undefined {
   const texts = [offer.type, offer.version, offer.build];
   if (texts.some((text) => text.length > FIRMWARE_TEXT_MAX))
     return `a name in it is above ${FIRMWARE_TEXT_MAX} letters`;
+  if (texts.some(hasControls)) return "a name in it has control characters";
   if (!Number.isInteger(offer.sizeBytes) || offer.sizeBytes < 1) return `its size is ${offer.sizeBytes} bytes`;
   if (offer.sizeBytes > IMAGE_BYTES_MAX) return `its size of ${offer.sizeBytes} bytes is above ${IMAGE_BYTES_MAX}`;
   if (offer.sha256 !== undefined && fromHex(offer.sha256)?.length !== 32) return "its sha256 is not 64 hex digits";
@@ -71,5 +72,14 @@ export function mismatch(offer: Offer, facts: ImageFacts): string | undefined {
 export function sameContent(a: Offer, b: Offer): boolean {
   if (a.sizeBytes !== b.sizeBytes) return false;
   if (a.sha256 !== undefined && b.sha256 !== undefined) return a.sha256.toLowerCase() === b.sha256.toLowerCase();
+  if (a.md5 !== undefined && b.md5 !== undefined) return a.md5.toLowerCase() === b.md5.toLowerCase();
   return a.url === b.url && a.type === b.type && a.version === b.version && a.build === b.build;
+}
+
+function hasControls(text: string): boolean {
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (code < 0x20 || code === 0x7f) return true;
+  }
+  return false;
 }

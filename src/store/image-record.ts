@@ -1,9 +1,10 @@
 /** What NVS keeps of a staged image, as JSON in a two-slot record. */
 
+import { fromHex } from "../base/hex.js";
 import { isRecord, parseJson } from "../base/json.js";
 import { decodeUtf8, encodeUtf8 } from "../base/utf8.js";
 import { type FirmwareInfo, isFirmwareInfo } from "../image/info-tag.js";
-import { isOffer, type Offer } from "../image/offer.js";
+import { isOffer, type Offer, offerProblem } from "../image/offer.js";
 
 export interface ImageRecord {
   /** Counts the images of this device: the smallest is the oldest. */
@@ -25,13 +26,22 @@ export function encodeImageRecord(record: ImageRecord): Uint8Array {
 /** `undefined` for anything that this version of Ferry did not write. */
 export function decodeImageRecord(body: Uint8Array): ImageRecord | undefined {
   const value = parseJson(decodeUtf8(body));
-  if (!isRecord(value) || typeof value.born !== "number" || !isOffer(value.offer)) return undefined;
+  if (!isRecord(value) || !isCount(value.born)) return undefined;
+  if (!isOffer(value.offer) || offerProblem(value.offer) !== undefined) return undefined;
   if (value.validator !== undefined && typeof value.validator !== "string") return undefined;
-  const complete = value.complete;
-  if (complete !== undefined) {
-    if (!isRecord(complete) || typeof complete.crc32 !== "number" || !isFirmwareInfo(complete.firmware))
-      return undefined;
-    if (typeof complete.md5 !== "string" || typeof complete.sha256 !== "string") return undefined;
-  }
+  if (value.complete !== undefined && !isComplete(value.complete)) return undefined;
   return value as unknown as ImageRecord;
+}
+
+function isComplete(value: unknown): boolean {
+  if (!isRecord(value) || !isCount(value.crc32) || !isFirmwareInfo(value.firmware)) return false;
+  return isDigest(value.md5, 16) && isDigest(value.sha256, 32);
+}
+
+function isCount(value: unknown): boolean {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}
+
+function isDigest(value: unknown, length: number): boolean {
+  return typeof value === "string" && fromHex(value)?.length === length;
 }

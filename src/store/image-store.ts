@@ -13,7 +13,7 @@ import { fromHex, toHex } from "../base/hex.js";
 import type { FirmwareInfo } from "../image/info-tag.js";
 import { firmwareOf } from "../image/info-tag.js";
 import type { ImageFacts } from "../image/inspector.js";
-import { type Offer, sameContent } from "../image/offer.js";
+import { FIRMWARE_TEXT_MAX, type Offer, sameContent } from "../image/offer.js";
 import type { Directory, KeyValueDomain } from "../ports.js";
 import { decodeImageRecord, encodeImageRecord, type ImageRecord } from "./image-record.js";
 import { RecordSlot } from "./record-slot.js";
@@ -64,6 +64,23 @@ export interface ImageStoreOptions {
   crc32: Crc32;
 }
 
+/** The largest image that fits on a partition of this size, when all others are gone. */
+export function imageBytesMax(capacityBytes: number): number {
+  const blocks = blocksForImages(capacityBytes);
+  let fits = 0;
+  let tooLarge = capacityBytes + 1;
+  while (tooLarge - fits > 1) {
+    const middle = Math.floor((fits + tooLarge) / 2);
+    if (blocksFor(middle) <= blocks) fits = middle;
+    else tooLarge = middle;
+  }
+  return fits;
+}
+
+function blocksForImages(capacityBytes: number): number {
+  return Math.floor(capacityBytes / BLOCK_BYTES) - RESERVED_BLOCKS;
+}
+
 export class ImageStore {
   readonly #options: ImageStoreOptions;
   readonly #directory: Directory;
@@ -78,9 +95,14 @@ export class ImageStore {
     this.#load();
   }
 
-  /** The image of this content, whole or under way. */
+  /**
+   * The image of this content, whole or under way. One under way takes over what this offer says besides: URLs rotate,
+   * and a digest is to be met whichever offer named it.
+   */
   find(offer: Offer): StagedImage | undefined {
-    return this.#images.find((image) => image && sameContent(image.offer, offer));
+    const image = this.#images.find((candidate) => candidate && sameContent(candidate.content, offer));
+    image?.adopt(offer);
+    return image;
   }
 
   /**
@@ -94,7 +116,7 @@ export class ImageStore {
     const index = this.#images.indexOf(undefined);
     const born = 1 + Math.max(0, ...this.#images.map((image) => image?.born ?? 0));
     const image = this.#open(index, { born, offer });
-    image.save();
+    image.restart(undefined);
     this.#images[index] = image;
     return image;
   }
@@ -119,28 +141,31 @@ export class ImageStore {
 
   /** Takes up what the last life left, and clears away what no record vouches for. */
   #load(): void {
-    const bodies = entriesOf(this.#directory);
-    for (let index = 0; index < IMAGES_MAX; index++) {
-      const name = String(index);
-      const slot = this.#slots[index] as RecordSlot;
+    this.#slots.forEach((slot, index) => {
       const stored = slot.read();
-      const record = stored.kind === "valid" ? decodeImageRecord(stored.body) : undefined;
-      const image = record && bodies.includes(name) ? this.#open(index, record) : undefined;
-      const whole = image !== undefined && (!image.facts || image.readableBytes === image.offer.sizeBytes);
-      this.#images[index] = whole ? image : undefined;
-      if (whole) continue;
-      image?.close();
-      if (stored.kind !== "absent") slot.delete();
-      deleteBody(this.#directory, name);
+      const image = stored.kind === "valid" ? this.#recall(index, stored.body) : undefined;
+      if (!image && stored.kind !== "absent") slot.delete();
+      this.#images.push(image);
+    });
+    for (const name of entriesOf(this.#directory)) {
+      if (!this.#images.some((image) => image?.name === name)) deleteBody(this.#directory, name);
     }
+  }
+
+  /** The image of a record, if its body is as the record says. */
+  #recall(index: number, stored: Uint8Array): Image | undefined {
+    const record = decodeImageRecord(stored);
+    if (!record || !this.#directory.status(String(index)).isDirectory()) return undefined;
+    const image = this.#open(index, record);
+    return image.facts && image.readableBytes < image.offer.sizeBytes ? undefined : image;
   }
 
   #chooseDoomed(blocksWanted: number, keep: readonly Offer[]): Image[] | undefined {
     const present = this.#images.filter((image) => image !== undefined);
     const expendable = present
-      .filter((image) => !keep.some((offer) => sameContent(image.offer, offer)))
+      .filter((image) => !keep.some((offer) => sameContent(image.content, offer)))
       .sort((a, b) => a.born - b.born);
-    const capacityBlocks = Math.floor(this.#options.capacityBytes / BLOCK_BYTES) - RESERVED_BLOCKS;
+    const capacityBlocks = blocksForImages(this.#options.capacityBytes);
     const doomed: Image[] = [];
     let blocks = blocksWanted;
     for (const image of present) blocks += blocksFor(image.offer.sizeBytes);
@@ -157,7 +182,7 @@ export class ImageStore {
   /** The body first: a record without a body is understood, a body without a record is only waste. */
   #remove(image: Image): void {
     image.close();
-    deleteBody(this.#directory, String(image.index));
+    deleteBody(this.#directory, image.name);
     this.#slots[image.index]?.delete();
     this.#images[image.index] = undefined;
   }
@@ -176,8 +201,19 @@ class Image implements StagedImage {
     this.#record = record;
   }
 
+  /** Of its body's directory. */
+  get name(): string {
+    return String(this.index);
+  }
+
   get born(): number {
     return this.#record.born;
+  }
+
+  /** What the image is, for comparison with offers: a whole one knows its digests, whether they were offered or not. */
+  get content(): Offer {
+    const { offer, complete } = this.#record;
+    return complete ? { ...offer, sha256: complete.sha256, md5: complete.md5 } : offer;
   }
 
   get offer(): Offer {
@@ -212,30 +248,38 @@ class Image implements StagedImage {
     return this.#body.read(buffer, offset);
   }
 
+  /** In memory: durable with the next record. */
+  adopt(offer: Offer): void {
+    if (this.#record.complete) return;
+    const { sha256, md5 } = this.#record.offer;
+    const digests = { ...(sha256 === undefined ? {} : { sha256 }), ...(md5 === undefined ? {} : { md5 }) };
+    this.#record = { ...this.#record, offer: { ...digests, ...offer } };
+  }
+
   /** The body first: no bytes fit any validator, but bytes under a wrong one would be joined with others. */
   restart(validator: string | undefined): void {
     this.#body.clear();
     const { born, offer } = this.#record;
-    this.#record = validator === undefined ? { born, offer } : { born, offer, validator };
-    this.save();
+    this.#save(validator === undefined ? { born, offer } : { born, offer, validator });
   }
 
-  complete(facts: ImageFacts): void {
-    const firmware = facts.tag ? firmwareOf(facts.tag) : { type: "", version: "", build: "" };
-    this.#record = {
+  complete({ tag, crc32, md5, sha256 }: ImageFacts): void {
+    const firmware = tag && firmwareOf(tag);
+    const text = (part: "type" | "version" | "build") => firmware?.[part].slice(0, FIRMWARE_TEXT_MAX) ?? "";
+    this.#save({
       ...this.#record,
       complete: {
-        crc32: facts.crc32,
-        md5: toHex(facts.md5),
-        sha256: toHex(facts.sha256),
-        firmware: { type: firmware.type, version: firmware.version, build: firmware.build },
+        crc32,
+        md5: toHex(md5),
+        sha256: toHex(sha256),
+        firmware: { type: text("type"), version: text("version"), build: text("build") },
       },
-    };
-    this.save();
+    });
   }
 
-  save(): void {
-    this.#slot.write(encodeImageRecord(this.#record));
+  #save(record: ImageRecord): void {
+    this.#slot.write(encodeImageRecord(record));
+    this.#record = record;
   }
 
   close(): void {

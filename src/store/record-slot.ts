@@ -4,7 +4,8 @@
  *   | u32 magic "FRY1" | u32 sequence | u16 length | body | u32 CRC-32 of all before |
  *
  * Invariants: a write goes to the slot that does not hold the newest valid record, so that the newest survives until
- * its successor is whole; a record may promise only what was flushed before it was written.
+ * its successor is whole; a record may promise only what was flushed before it was written. Of two sequences the newer
+ * is the one that lies less than half of their range ahead, so that they may wrap.
  * Fault model: either slot missing, cut short or changed. Reading gives absent, damaged or valid, never an exception
  * and never half a record.
  */
@@ -65,8 +66,12 @@ export class RecordSlot {
     this.#domain.write(target.key, writer.bytes);
   }
 
+  /** The newest goes last: a cut in between must not bring its predecessor back. */
   delete(): void {
-    for (const slot of this.#slots()) if (slot.sequence >= 0) this.#domain.delete(slot.key);
+    const slots = this.#slots();
+    const newest = newestOf(slots);
+    for (const slot of slots) if (slot !== newest && slot.sequence >= 0) this.#domain.delete(slot.key);
+    if (newest) this.#domain.delete(newest.key);
   }
 
   #slots(): Slot[] {
@@ -92,6 +97,11 @@ export class RecordSlot {
 
 function newestOf(slots: readonly Slot[]): Slot | undefined {
   let newest: Slot | undefined;
-  for (const slot of slots) if (slot.body && (!newest || slot.sequence > newest.sequence)) newest = slot;
+  for (const slot of slots) if (slot.body && (!newest || isNewer(slot.sequence, newest.sequence))) newest = slot;
   return newest;
+}
+
+/** In the arithmetic of 32-bit serial numbers (RFC 1982). */
+function isNewer(sequence: number, than: number): boolean {
+  return ((sequence - than) | 0) > 0;
 }

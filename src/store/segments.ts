@@ -15,16 +15,21 @@ export const SEGMENT_BLOCKS = 8;
  * four bytes, which makes 44 bytes for eight blocks.
  */
 export const SEGMENT_BYTES = SEGMENT_BLOCKS * BLOCK_BYTES - 44;
-/** A directory is a pair of metadata blocks. */
-const DIRECTORY_BLOCKS = 2;
+/**
+ * A directory is a pair of metadata blocks, and a longer one a chain of pairs: LittleFS splits a pair that is half full
+ * when compacted (2048 bytes), a file takes about 20 of them, and each half of a split may be half empty.
+ */
+const PAIR_BLOCKS = 2;
+const FILES_PER_PAIR = 50;
 
-/** LittleFS blocks that an image of this size takes. */
+/** LittleFS blocks that an image of this size takes: never fewer than in truth, and at most one more for its rest. */
 export function blocksFor(sizeBytes: number): number {
   const whole = Math.floor(sizeBytes / SEGMENT_BYTES);
   const rest = sizeBytes % SEGMENT_BYTES;
   // Pointers never make a rest need more blocks than a full segment has.
   const restBlocks = rest === 0 ? 0 : Math.min(SEGMENT_BLOCKS, Math.ceil((rest + 44) / BLOCK_BYTES));
-  return whole * SEGMENT_BLOCKS + restBlocks + DIRECTORY_BLOCKS;
+  const pairs = 1 + Math.floor(whole / FILES_PER_PAIR);
+  return whole * SEGMENT_BLOCKS + restBlocks + pairs * PAIR_BLOCKS;
 }
 
 export class SegmentedBody {
@@ -45,6 +50,7 @@ export class SegmentedBody {
     this.#parent.createDirectory(this.#name);
     this.#directory = this.#parent.openDirectory({ path: this.#name });
     this.#closedBytes = this.#countClosed();
+    this.#deleteBeyond(this.#closedBytes);
   }
 
   /** Bytes from the start that can be read, and are durable. */
@@ -57,13 +63,15 @@ export class SegmentedBody {
     return this.#closedBytes + (this.#pen?.length ?? 0);
   }
 
-  /** Appends in order. Throws when the file system does, or beyond the image's size. */
+  /** Appends in order. Throws when the file system does, or, then nothing is appended, beyond the image's size. */
   append(bytes: Uint8Array): void {
+    if (this.appendedBytes + bytes.length > this.#sizeBytes) {
+      throw new RangeError(`image ${this.#name}: more bytes than its size of ${this.#sizeBytes}`);
+    }
     let from = 0;
     while (from < bytes.length) {
       const index = Math.floor(this.#closedBytes / SEGMENT_BYTES);
       const capacity = this.#segmentBytes(index);
-      if (capacity === 0) throw new RangeError(`image ${this.#name}: more bytes than its size of ${this.#sizeBytes}`);
       this.#pen ??= { file: this.#directory.openFile({ path: String(index), mode: "w" }), length: 0 };
       const count = Math.min(bytes.length - from, capacity - this.#pen.length);
       this.#pen.file.write(bytes.subarray(from, from + count), this.#pen.length);
@@ -94,8 +102,8 @@ export class SegmentedBody {
   /** Forgets what was appended, all of it. */
   clear(): void {
     this.close();
-    for (const path of entriesOf(this.#directory)) this.#directory.delete(path);
     this.#closedBytes = 0;
+    this.#deleteBeyond(0);
   }
 
   /** Gives up the open files; an unfinished segment is lost. */
@@ -137,14 +145,22 @@ export class SegmentedBody {
       bytes += wanted;
     }
   }
+
+  /** A segment of an earlier content, left by a cut while it was deleted, must not be counted to a later one. */
+  #deleteBeyond(bytes: number): void {
+    const count = Math.ceil(bytes / SEGMENT_BYTES);
+    const kept = new Set(Array.from({ length: count }, (_, index) => String(index)));
+    for (const path of entriesOf(this.#directory)) if (!kept.has(path)) this.#directory.delete(path);
+  }
 }
 
 /** Deletes the body, whole or half deleted. */
 export function deleteBody(parent: Directory, name: string): void {
-  if (!entriesOf(parent).includes(name)) return;
-  const directory = parent.openDirectory({ path: name });
-  for (const path of entriesOf(directory)) directory.delete(path);
-  directory.close();
+  if (parent.status(name).isDirectory()) {
+    const directory = parent.openDirectory({ path: name });
+    for (const path of entriesOf(directory)) directory.delete(path);
+    directory.close();
+  }
   parent.delete(name);
 }
 

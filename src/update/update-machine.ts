@@ -108,6 +108,8 @@ export const IDLE: UpdateState = Object.freeze({
 const NOTHING_OFFERED = Object.freeze(failure("offer", "nothing-offered", "no update is on offer"));
 const ASKED_AGAIN = Object.freeze(failure("download", "superseded", "the MCU did not wait for this answer"));
 
+const SUPERSEDED = Object.freeze(failure("download", "superseded", "another update is offered"));
+
 export function stepUpdate(state: UpdateState, event: UpdateEvent): UpdateStep {
   switch (event.kind) {
     case "offered":
@@ -159,7 +161,8 @@ function onOffered(state: UpdateState, event: UpdateEvent & { kind: "offered" })
     suspended,
   };
   const next = offerIfPossible(fresh);
-  return { state: next.state, effects: [{ do: "remember" }, ...next.effects] };
+  const owed: UpdateEffect[] = state.prefetchOwed ? [{ do: "answer-prefetch", failure: SUPERSEDED }] : [];
+  return { state: next.state, effects: [...owed, { do: "remember" }, ...next.effects] };
 }
 
 /** Offers a queued update as soon as there is an MCU that wants to hear of it. */

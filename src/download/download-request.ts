@@ -1,0 +1,167 @@
+/**
+ * One HTTP request for a file: asks once, hands over the body in slices, and says how it ended. What that means for
+ * the image is download-job.ts's affair.
+ *
+ * Invariants: no slice is read before its turn, so unread bytes stay in the connection and hold the server back; after
+ * close(), and after onEnd or onFailed, which close it, comes no further event. Every wait is bounded: STALL_MS without
+ * a sign of the server ends the request.
+ */
+
+import { messageOf } from "../base/failure.js";
+import type { ParsedUrl } from "../base/url.js";
+import type { Clock, HttpClient, HttpClientClass, HttpRequest, Io, TimerHandle } from "../ports.js";
+
+/** No byte for so long means that the connection is dead: mobile networks recover within half of it. */
+export const STALL_MS = 30_000;
+/** Bytes handled between two turns of the event loop: about 12 ms of hashing in TypeScript on the chip. */
+export const SLICE_BYTES = 1024;
+
+export interface DownloadRequestOptions {
+  clock: Clock;
+  port: Io<HttpClientClass>;
+  target: ParsedUrl;
+  headers: Map<string, string>;
+  /** Names of the response's headers that are looked at. */
+  headersMask: readonly string[];
+}
+
+export interface DownloadRequestEvents {
+  onHeaders(status: number, headers: ReadonlyMap<string, string>): void;
+  /** The next slice of the body: a view, valid during the call. */
+  onBytes(bytes: Uint8Array): void;
+  /** No more bytes will come. A cut and the regular end of a body without a length look just the same. */
+  onEnd(): void;
+  /** There was no answer, or it stopped half-way. */
+  onFailed(cause: "connect" | "stalled", reason: string): void;
+}
+
+export class DownloadRequest {
+  readonly #options: DownloadRequestOptions;
+  readonly #events: DownloadRequestEvents;
+  readonly #slice = new Uint8Array(SLICE_BYTES);
+  #client: HttpClient | undefined;
+  #request: HttpRequest | undefined;
+  #watchdog: TimerHandle;
+  #pumpTimer: TimerHandle;
+  /** Headers have come. */
+  #answered = false;
+  /** Bytes that wait in the connection. */
+  #waiting = 0;
+  /** No more bytes will come than those that wait. */
+  #ended = false;
+  #closed = false;
+
+  /** Asks at once; events come later. */
+  constructor(options: DownloadRequestOptions, events: DownloadRequestEvents) {
+    this.#options = options;
+    this.#events = events;
+    this.#watch();
+    try {
+      this.#ask();
+    } catch (error) {
+      // The SDK's sockets throw while there is no network at all.
+      const reason = messageOf(error);
+      this.#pumpTimer = options.clock.set(() => this.#fail("connect", reason), 0);
+    }
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#options.clock.clear(this.#watchdog);
+    this.#options.clock.clear(this.#pumpTimer);
+    this.#request = undefined;
+    this.#client?.close();
+    this.#client = undefined;
+  }
+
+  #ask(): void {
+    const { port, target, headers, headersMask } = this.#options;
+    const { io, ...rest } = port;
+    this.#client = new io({
+      ...rest,
+      host: target.host,
+      port: target.port,
+      onError: (error) => this.#onConnectionLost(error),
+    });
+    this.#request = this.#client.request({
+      method: "GET",
+      path: target.path,
+      headers,
+      headersMask,
+      onHeaders: (status, received) => this.#onHeaders(status, received),
+      onReadable: (count) => this.#onReadable(count),
+      onDone: (error) => this.#onDone(error !== null),
+    });
+  }
+
+  #onHeaders(status: number, headers: ReadonlyMap<string, string>): void {
+    if (this.#closed) return;
+    this.#answered = true;
+    this.#watch();
+    this.#events.onHeaders(status, headers);
+  }
+
+  #onReadable(count: number): void {
+    if (this.#closed) return;
+    this.#watch();
+    this.#waiting = count;
+    this.#pump();
+  }
+
+  /** What a lost connection has not given up by now it never will. */
+  #onDone(lost: boolean): void {
+    if (this.#closed) return;
+    this.#ended = true;
+    if (lost) this.#waiting = 0;
+    this.#pumpLater(); // after the client's own onError, which may know the reason
+  }
+
+  #onConnectionLost(cause: unknown): void {
+    if (this.#closed) return;
+    if (this.#answered) return this.#onDone(true);
+    const known = cause instanceof Error && cause.message;
+    this.#fail("connect", known ? cause.message : `cannot reach ${this.#options.target.host}`);
+  }
+
+  #pumpLater(): void {
+    this.#options.clock.clear(this.#pumpTimer);
+    this.#pumpTimer = this.#options.clock.set(() => this.#pump(), 0);
+  }
+
+  /** Hands over one slice, and comes again while there are more. */
+  #pump(): void {
+    this.#options.clock.clear(this.#pumpTimer);
+    if (this.#waiting > 0) this.#moveSlice();
+    if (this.#closed) return;
+    if (this.#waiting > 0) return this.#pumpLater();
+    if (!this.#ended) return;
+    this.close();
+    if (this.#answered) this.#events.onEnd();
+    else this.#events.onFailed("connect", "the connection ended before an answer came");
+  }
+
+  #moveSlice(): void {
+    // Never more than was announced: the SDK's client throws on the rest.
+    const room = this.#waiting < SLICE_BYTES ? this.#slice.subarray(0, this.#waiting) : this.#slice;
+    const count = this.#request?.read(room) ?? 0;
+    this.#waiting = count === 0 ? 0 : this.#waiting - count;
+    if (count > 0) this.#events.onBytes(count === room.length ? room : room.subarray(0, count));
+  }
+
+  /** From now on, silence of STALL_MS ends the request. */
+  #watch(): void {
+    this.#options.clock.clear(this.#watchdog);
+    this.#watchdog = this.#options.clock.set(() => this.#onSilence(), STALL_MS);
+  }
+
+  #onSilence(): void {
+    const seconds = STALL_MS / 1000;
+    if (this.#answered) this.#fail("stalled", `nothing came for ${seconds} s`);
+    else this.#fail("connect", `no answer for ${seconds} s`);
+  }
+
+  #fail(cause: "connect" | "stalled", reason: string): void {
+    this.close();
+    this.#events.onFailed(cause, reason);
+  }
+}
