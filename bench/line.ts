@@ -41,6 +41,7 @@ export function measureLine(baud: number, charges: EngineCharges): LineFigures {
   const bench = new Workbench({
     storage: makeLargeStorage(),
     image: new Random(1).bytes(IMAGE_BYTES),
+    mcuUart: { rxFullThreshold: 1, rxIdleSymbols: 0 }, // it answers at once: each byte is its own interrupt
     mcu: { targetBaud: baud, prefetch: true, chunkBytes: CHUNK_BYTES, slotBytes: IMAGE_BYTES, eraseMs: 0, writeMs: 0 },
     overrides: {
       wrapSerial: (io, processor) => {

@@ -1,12 +1,12 @@
 /**
- * A file server in the simulated network. What it answers is planned in file-response.ts; here is when: it keeps
- * connections open, answers one request after the other, and records each, together with what it did to it.
+ * A file server, in the simulated network or (host/node/file-server.ts) in the real one. What it answers is planned in
+ * file-response.ts; here is when: it keeps connections open, answers one request after the other, and records each,
+ * together with what it did to it.
  */
 
+import type { Clock } from "../../src/ports.js";
 import { asciiText } from "../sim/ascii.js";
-import type { VirtualClock } from "../sim/clock.js";
-import type { Server } from "../sim/network.js";
-import type { TcpEnd } from "../sim/tcp-stream.js";
+import type { TcpEndpoint } from "../sim/tcp-stream.js";
 import {
   type FileServerBehavior,
   hasExpired,
@@ -40,16 +40,16 @@ export class FileServer {
   readonly fired: Record<Knob, number>;
   /** Connections accepted. */
   connections = 0;
-  readonly #clock: VirtualClock;
+  readonly #clock: Clock;
 
-  constructor(clock: VirtualClock, behavior: FileServerBehavior) {
+  constructor(clock: Clock, behavior: FileServerBehavior) {
     this.#clock = clock;
     this.behavior = behavior;
     this.fired = Object.fromEntries(KNOBS.map((knob) => [knob, 0])) as Record<Knob, number>;
   }
 
-  /** To be registered with Network.listen(). */
-  readonly accept: Server = (connection) => {
+  /** Takes a new connection, as Network.listen() hands it out; false refuses it. */
+  readonly accept = (connection: TcpEndpoint): boolean => {
     const { refusesConnections } = this.behavior;
     if (refusesConnections && !hasExpired(refusesConnections.times, this.fired.refusesConnections)) {
       this.fired.refusesConnections++;
@@ -60,7 +60,7 @@ export class FileServer {
     return true;
   };
 
-  #serve(connection: TcpEnd): void {
+  #serve(connection: TcpEndpoint): void {
     let received = "";
     let isAnswering = false;
     const answerNext = (): void => {
@@ -88,7 +88,7 @@ export class FileServer {
     };
   }
 
-  #answer(connection: TcpEnd, head: string, onAnswered: () => void): void {
+  #answer(connection: TcpEndpoint, head: string, onAnswered: () => void): void {
     const request = parseRequestHead(head);
     if (!request) {
       connection.end();
@@ -102,7 +102,7 @@ export class FileServer {
   }
 
   #perform(
-    connection: TcpEnd,
+    connection: TcpEndpoint,
     record: RecordedRequest,
     pieces: Generator<ResponsePiece, void>,
     onAnswered: () => void,

@@ -16,20 +16,26 @@ const ESCAPE = 0xcc;
 /** The driver's FIFO between UART and receive buffer; its stale bytes are what an underflow reads. */
 const FIFO_BYTES = 32;
 
-/** CRC-8, polynomial 07, one byte further. */
-function crc8Step(crc: number, byte: number): number {
-  let remainder = crc ^ byte;
-  for (let bit = 0; bit < 8; bit++) remainder = remainder & 0x80 ? ((remainder << 1) ^ 0x07) & 0xff : remainder << 1;
-  return remainder;
+/** What eight shifts by the polynomial make of each byte: bit by bit, once. */
+function tableOf(shift: (remainder: number) => number): readonly number[] {
+  return Array.from({ length: 256 }, (_, byte) => {
+    let remainder = byte;
+    for (let bit = 0; bit < 8; bit++) remainder = shift(remainder);
+    return remainder;
+  });
 }
 
-/** zlib's CRC-32 (reflected polynomial EDB88320), going on from `previous`. */
+const CRC8 = Object.freeze(tableOf((crc) => (crc & 0x80 ? ((crc << 1) ^ 0x07) & 0xff : crc << 1)));
+const CRC32 = Object.freeze(tableOf((crc) => (crc & 1 ? (crc >>> 1) ^ 0xedb88320 : crc >>> 1)));
+
+function crc8Step(crc: number, byte: number): number {
+  return CRC8[crc ^ byte] as number;
+}
+
+/** zlib's CRC-32, going on from `previous`. */
 export function crc32Of(bytes: Uint8Array, previous = 0): number {
   let crc = ~previous;
-  for (const byte of bytes) {
-    crc ^= byte;
-    for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? (crc >>> 1) ^ 0xedb88320 : crc >>> 1;
-  }
+  for (let i = 0; i < bytes.length; i++) crc = (CRC32[(crc ^ (bytes[i] as number)) & 0xff] as number) ^ (crc >>> 8);
   return ~crc >>> 0;
 }
 

@@ -77,13 +77,16 @@ export class McuRecord {
   /** Last words of getNcpVersion. */
   ncpVersion: Results<"blynk.getNcpVersion">["version"] = "";
   readonly #now: () => number;
+  readonly #onNote: (text: string) => void;
 
-  constructor(now: () => number) {
+  constructor(now: () => number, onNote: (text: string) => void = () => {}) {
     this.#now = now;
+    this.#onNote = onNote;
   }
 
   readonly note = (text: string): void => {
     if (this.log.length >= LOG_LINES_MAX) this.log.shift();
     this.log.push(`${this.#now().toFixed(3).padStart(12)} ms  ${text}`);
+    this.#onNote(text);
   };
 }

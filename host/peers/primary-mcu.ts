@@ -29,6 +29,8 @@ export interface PrimaryMcuOptions {
   readonly behavior?: Partial<McuBehavior>;
   /** What runs at first; by default a few bytes with the tag of `behavior.firmware`. */
   readonly image?: Uint8Array;
+  /** Gets each line of its log. */
+  readonly onLog?: (text: string) => void;
 }
 
 /** One life, from boot to reset. */
@@ -59,7 +61,7 @@ export class PrimaryMcu {
     this.#line = options.line;
     this.behavior = { ...healthyMcu, ...options.behavior };
     const now = () => this.#clock.now();
-    this.record = new McuRecord(now);
+    this.record = new McuRecord(now, options.onLog);
     this.#watch = new WireWatch(now, this.record.note);
     this.#faults = new FaultBook(this.behavior, this.record.note);
     this.#core = new McuCore(options.clock, this.behavior.serialRingBytes, (ending) => this.#onEnd(ending));

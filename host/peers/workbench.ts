@@ -10,7 +10,7 @@ import { VirtualClock } from "../sim/clock.js";
 import { type DeviceOverrides, SimDevice } from "../sim/device.js";
 import { Network, type NetworkConditions } from "../sim/network.js";
 import type { SimStorage } from "../sim/storage.js";
-import { UartLine } from "../sim/uart.js";
+import { type UartEndOptions, UartLine } from "../sim/uart.js";
 import type { FileServerBehavior } from "./file-response.js";
 import { FileServer } from "./file-server.js";
 import { makeFirmware, type TaggedFirmware } from "./firmware.js";
@@ -37,6 +37,8 @@ export interface WorkbenchOptions {
   readonly image?: Uint8Array;
   readonly imageBytes?: number;
   readonly seed?: number;
+  /** The MCU's own UART; by default like the ESP32's. */
+  readonly mcuUart?: UartEndOptions;
   readonly onNews?: (news: NcpNews) => void;
   /** Powers the device on again so long after a cut; never when absent. */
   readonly powerReturnsAfterMs?: number;
@@ -61,8 +63,7 @@ export class Workbench {
     this.network = new Network(clock, options.network);
     this.server = new FileServer(clock, { files: { [FIRMWARE_PATH]: { bytes: this.image } }, ...options.server });
     this.network.listen(SERVER_HOST, 80, this.server.accept);
-    // A real MCU's UART driver gets each byte by interrupt; only the ESP32's end has the FIFO's latencies.
-    this.uart = new UartLine(clock, { b: { rxFullThreshold: 1, rxIdleSymbols: 0 }, seed: options.seed ?? 1 });
+    this.uart = new UartLine(clock, { ...(options.mcuUart ? { b: options.mcuUart } : {}), seed: options.seed ?? 1 });
     this.mcu = new PrimaryMcu({ clock, line: mcuLineOf(this.uart.b), behavior: options.mcu ?? {} });
     this.device = new SimDevice({
       clock,

@@ -9,7 +9,7 @@
  */
 
 import { CRC8_TABLE } from "../base/crc.js";
-import { BEGIN, END, ESCAPE, ESCAPED, PAYLOAD_BYTES_MAX } from "./layout.js";
+import { BEGIN, END, ESCAPED, IS_DELIMITER, PAYLOAD_BYTES_MAX } from "./layout.js";
 
 /** What the decoder has seen since it was made. Users paste these into issues, so each is a separate cause. */
 export interface DecoderCounters {
@@ -28,15 +28,6 @@ export interface DecoderCounters {
   /** BEGIN and END with no payload between: CRC only, or nothing. */
   emptyFrames: number;
 }
-
-/** 1 for the bytes that are never data: BEGIN, END, ESCAPE. */
-function makeDelimiterTable(): Uint8Array {
-  const table = new Uint8Array(256);
-  for (const byte of [BEGIN, END, ESCAPE]) table[byte] = 1;
-  return table;
-}
-
-const IS_DELIMITER = makeDelimiterTable();
 
 /** Outside of frames; inside one; inside one, right after ESCAPE. Numbers: the engine compares them fastest. */
 const NOISE = 0;

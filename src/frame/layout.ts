@@ -28,3 +28,12 @@ function makeEscapeTable(): Uint8Array {
 
 /** The complement to send after ESCAPE, or 0 for a byte that travels as it is. */
 export const ESCAPED = makeEscapeTable();
+
+function makeDelimiterTable(): Uint8Array {
+  const table = new Uint8Array(256);
+  for (const byte of [BEGIN, END, ESCAPE]) table[byte] = 1;
+  return table;
+}
+
+/** 1 for the bytes that are never data, 0 for all others. */
+export const IS_DELIMITER = makeDelimiterTable();

@@ -4,8 +4,8 @@
  */
 
 import { assert } from "chai";
-import { Workbench, type WorkbenchOptions } from "../host/peers/workbench.js";
-import type { CutKind } from "../host/sim/power.js";
+import { Workbench, type WorkbenchOptions } from "../../host/peers/workbench.js";
+import type { CutKind } from "../../host/sim/power.js";
 
 const IMAGE_BYTES = 36_000; // two segments, the second one short
 const KINDS: readonly CutKind[] = ["before", "torn", "after"];
