@@ -70,5 +70,5 @@ const failed = onNode.failed + onXs.failed;
 if (onNode.skipped > 0) console.error(`Ferry: ${onNode.skipped} tests are skipped, which counts as a failure.`);
 if (passed + failed === 0) console.error("Ferry: no test ran; is there one that fits the arguments?");
 if (failed > 0 || passed === 0 || onNode.skipped > 0) process.exitCode = 1;
-console.log(`${onNode.passed} on Node, ${onXs.passed} on XS in ${(onXs.steps / 1e6).toFixed(1)} M engine steps\n`);
+console.log(`${onNode.passed} on Node, ${onXs.passed} on XS\n`);
 console.log(`${passed} passed, ${failed} failed`);

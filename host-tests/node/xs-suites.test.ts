@@ -11,10 +11,9 @@ async function run(fixture: string, grep?: string): Promise<XsSuiteResult & { re
 
 describe("The suite runner for XS", () => {
   it("runs tests and hooks in mocha's order and counts what passes and what fails", async () => {
-    const { passed, failed, steps } = await run("mixed-suite");
+    const { passed, failed } = await run("mixed-suite");
     assert.equal(passed, 3);
     assert.equal(failed, 5);
-    assert.isAbove(steps, 0);
   });
 
   it("reports a failure with its full name, what was expected, and its place in the source", async () => {
@@ -60,6 +59,6 @@ describe("The suite runner for XS", () => {
   });
 
   it("needs no engine for no suites", async () => {
-    assert.deepEqual(await runSuitesOnXs([]), { passed: 0, failed: 0, steps: 0 });
+    assert.deepEqual(await runSuitesOnXs([]), { passed: 0, failed: 0 });
   });
 });

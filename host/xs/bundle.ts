@@ -23,6 +23,7 @@ export async function bundleForXs(
     write: false,
     outfile: "build/xs.js",
     format: "iife",
+    banner: { js: '"use strict";' }, // modules are strict, a script is not by itself
     platform: "neutral",
     mainFields: ["module", "main"],
     target: "es2022",

@@ -12,7 +12,7 @@ import type { FromWorker, ToWorker } from "./protocol.js";
 
 /** What one evaluate() took. */
 export interface XsMeter {
-  /** Engine steps. */
+  /** Engine steps, modulo 2^32: meter long work in pieces. */
   readonly compute: number;
   /** Bytes that the engine has taken from the computer so far, in large blocks. */
   readonly allocate: number;

@@ -55,6 +55,10 @@ process.on("message", (/** @type {import("./protocol.js").ToWorker} */ message) 
   if (message.kind === "evaluate") void evaluate(message.source);
   else onReply?.(message.text);
 });
-// The parent closed the machine, or is gone: end the engine as well, also in the middle of a script.
-process.on("disconnect", () => void machine.terminate());
+// The parent closed the machine, or is gone: end the engine as well, also in the middle of a script. At once, for an
+// engine that ends between two scripts rejects a promise that nobody can catch.
+process.on("disconnect", () => {
+  void machine.terminate();
+  process.exit();
+});
 tell({ kind: "started" });
