@@ -197,6 +197,20 @@ describe("an offer", () => {
     assert.equal(bench.mcu.record.update.offers.length, 1);
   });
 
+  it("of the same content at another place is fetched from there", () => {
+    const bench = new Workbench({ mcu: { startDelayMs: 5_000 } });
+    const sha256 = "0".repeat(64);
+    bench.start();
+    bench.offer({ url: "http://files.example/gone.bin", sha256 });
+    bench.clock.advance(2_000);
+    bench.offer({ sha256 });
+    bench.awaitVerdict();
+    assert.deepEqual(
+      bench.server.requests.map((request) => request.path),
+      ["/firmware.bin"],
+    );
+  });
+
   it("of other content while an image is being transferred is refused, and the transfer goes on", () => {
     const bench = new Workbench({ imageBytes: 60_000 });
     bench.start();

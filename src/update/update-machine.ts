@@ -57,6 +57,8 @@ export type UpdateEvent =
       /** Of the image, where it is staged already. */
       readonly tagged?: FirmwareInfo;
     }
+  /** The same content is offered again: its URL may be another one now. */
+  | { readonly kind: "offer-renewed"; readonly offer: Offer }
   /** The MCU has initialized. `reported`: what it has named since it took an image, if anything. */
   | { readonly kind: "mcu-ready"; readonly reported: FirmwareInfo | undefined }
   | { readonly kind: "mcu-lost" }
@@ -114,6 +116,8 @@ export function stepUpdate(state: UpdateState, event: UpdateEvent): UpdateStep {
   switch (event.kind) {
     case "offered":
       return onOffered(state, event);
+    case "offer-renewed":
+      return { state: { ...state, offer: event.offer }, effects: [{ do: "remember" }] };
     case "mcu-ready":
       return onMcuReady(state, event.reported);
     case "mcu-lost":

@@ -138,7 +138,10 @@ export class Updater<I extends UpdateImage> {
     if (current.phase === "serving" || current.phase === "returning") {
       return same ? undefined : "the offer is refused: another update is being transferred";
     }
-    if (same && current.phase !== "ended" && current.phase !== "idle") return undefined;
+    if (same && current.phase !== "ended" && current.phase !== "idle") {
+      this.#handle({ kind: "offer-renewed", offer });
+      return undefined;
+    }
     this.#options.downloads.cancel();
     this.#image?.close();
     this.#image = this.#options.images.find(offer);
