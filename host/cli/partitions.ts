@@ -4,13 +4,12 @@
  * Exit codes: 0 for a valid table, 2 for anything else, with one line on standard error.
  */
 
-import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
-import type { Digest } from "../../src/ports.js";
 import { isPartitionBinary, parsePartitionBinary } from "../../src/store/partition-binary.js";
 import { parsePartitionCsv } from "../../src/store/partition-csv.js";
 import { printable } from "../../src/store/partition-rules.js";
 import type { PartitionTable, PartitionTableResult } from "../../src/store/partition-table.js";
+import { NodeDigest } from "../node/digest.js";
 import { flagNames, flashRegions, renderPartitionMap } from "./partition-map.js";
 
 export const USAGE = "usage: ferry partitions FILE [--flash 4MB] [--json]";
@@ -107,20 +106,4 @@ function toJson(table: PartitionTable, flashBytes: number): string {
 
 function fail(message: string): CommandResult {
   return { exitCode: 2, stdout: "", stderr: `ferry partitions: ${message.replace(/[\r\n]+/g, " ")}\n` };
-}
-
-class NodeDigest implements Digest {
-  readonly #hash;
-
-  constructor(algorithm: "MD5" | "SHA256") {
-    this.#hash = createHash(algorithm);
-  }
-
-  write(bytes: Uint8Array): void {
-    this.#hash.update(bytes);
-  }
-
-  close(): ArrayBuffer {
-    return new Uint8Array(this.#hash.digest()).buffer;
-  }
 }

@@ -8,16 +8,18 @@
 
 import type { SimCpu } from "./cpu.js";
 import type { Life } from "./life.js";
-import type { Destination, Network } from "./network.js";
-import type { TcpEnd } from "./tcp-stream.js";
+import type { Destination, DeviceNetwork } from "./network.js";
+import type { TcpEndpoint } from "./tcp-stream.js";
 
 export interface SocketBinding {
-  readonly network: Network;
+  readonly network: DeviceNetwork;
   /** The processor of this life; callbacks are its tasks. */
   readonly cpu: SimCpu;
   readonly life: Pick<Life, "assertAlive">;
   /** What a TLS handshake costs the processor, without a break (the SDK computes it in JavaScript). */
   readonly secureHandshakeMs?: number;
+  /** Learns of each read of a response's body. */
+  readonly onBodyRead?: (count: number) => void;
 }
 
 export interface SocketCallbacks {
@@ -31,7 +33,7 @@ export class DeviceSocket {
   readonly #binding: SocketBinding;
   readonly #isSecure: boolean;
   readonly #callbacks: SocketCallbacks;
-  readonly #stream: TcpEnd;
+  readonly #stream: TcpEndpoint;
   #isOpen = true;
   #isPosted = false;
   #isReadable = false;

@@ -14,7 +14,7 @@ import { mountFiles } from "./files.js";
 import { makeHttpClientClass } from "./http-client.js";
 import { SimKeyValue } from "./key-value.js";
 import { Life } from "./life.js";
-import type { Network } from "./network.js";
+import type { DeviceNetwork } from "./network.js";
 import { type CutKind, Power } from "./power.js";
 import { Random } from "./random.js";
 import { makeSerialClass } from "./serial.js";
@@ -34,7 +34,7 @@ export type DeviceOverrides = Partial<Pick<NcpOptions, "Wire" | "crc32" | "initi
 export interface SimDeviceOptions {
   readonly clock: VirtualClock;
   readonly uart: UartEnd;
-  readonly network: Network;
+  readonly network: DeviceNetwork;
   readonly storage?: SimStorage;
   readonly seed?: number;
   readonly overrides?: DeviceOverrides;
@@ -54,6 +54,8 @@ export class SimDevice {
   boots = 0;
   /** The longest that one task of any life has held the processor. */
   longestTaskMs = 0;
+  /** Bytes of bodies that Ferry has read from HTTP responses, over all lives. */
+  downloadedBytes = 0;
 
   constructor(options: SimDeviceOptions) {
     this.#options = options;
@@ -103,9 +105,12 @@ export class SimDevice {
     const { clock, uart, network, overrides = {}, onNews } = this.#options;
     this.boots++;
     const life = new Life({ storage: this.storage, power: this.power, cpu });
-    const socket = { network, cpu, life };
+    const onBodyRead = (count: number) => {
+      this.downloadedBytes += count;
+    };
+    const socket = { network, cpu, life, onBodyRead };
     const { Digest = SimDigest, wrapSerial = (io) => io, ...rest } = overrides;
-    this.#ncp = new Ncp({
+    const ncp = new Ncp({
       clock: new DeviceClock(clock, cpu),
       serial: { io: wrapSerial(makeSerialClass({ end: uart, cpu, life }), cpu) },
       keyValue: new SimKeyValue(life),
@@ -117,9 +122,11 @@ export class SimDevice {
       Digest,
       system: { restart: () => this.restart() },
       random: () => this.#random.next(),
-      ...(onNews ? { onNews } : {}),
+      // Code that catches what a dead port throws may go on for a while, but nobody hears of it.
+      onNews: (news) => cpu.alive && onNews?.(news),
       ...rest,
     });
+    if (cpu.alive) this.#ncp = ncp;
   }
 
   #endLife(): void {

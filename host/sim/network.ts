@@ -9,7 +9,7 @@
  */
 
 import type { VirtualClock } from "./clock.js";
-import { type StreamConditions, type StreamHandlers, StreamPair, type TcpEnd } from "./tcp-stream.js";
+import { type StreamConditions, type StreamHandlers, StreamPair, type TcpEnd, type TcpEndpoint } from "./tcp-stream.js";
 
 export interface NetworkConditions extends StreamConditions {
   /** How long the SDK's resolver asks a server that does not answer. */
@@ -37,7 +37,16 @@ export interface Destination {
   readonly secure: boolean;
 }
 
-export class Network {
+/** What a device needs of its network: the simulated one below, or a real one (host/node/network.ts). */
+export interface DeviceNetwork {
+  readonly clock: VirtualClock;
+  /** Begins to connect; `onConnected` or `onEnd` tells the outcome. `onEnd`'s cause is what the SDK's onError gets. */
+  connect(destination: Destination, handlers: StreamHandlers): TcpEndpoint;
+  /** The device has lost its power, or was reset: its connections are gone, as their servers find out. */
+  dropConnections(): void;
+}
+
+export class Network implements DeviceNetwork {
   readonly clock: VirtualClock;
   /** May be changed at any time. */
   readonly conditions: NetworkConditions;
@@ -98,12 +107,10 @@ export class Network {
     return this.#pairs.size;
   }
 
-  /** The device has lost its power, or was reset: its connections are gone, as their servers find out. */
   dropConnections(): void {
     for (const pair of [...this.#pairs]) pair.device.close();
   }
 
-  /** Begins to connect; `onConnected` or `onEnd` tells the outcome. `onEnd`'s cause is what the SDK's onError gets. */
   connect(destination: Destination, handlers: StreamHandlers): TcpEnd {
     const pair: StreamPair = new StreamPair(this.clock, this.conditions, {
       deliver: (callback, atMs) => this.#deliver(callback, atMs),

@@ -29,6 +29,23 @@ export interface StreamHandlers {
 
 export type StreamEnd = "closed" | "reset" | "failed";
 
+/** One end of a connection as its user sees it: simulated here, real in host/node/tcp-stream.ts. */
+export interface TcpEndpoint {
+  handlers: StreamHandlers;
+  /** Sends no faster than this, where the network would. */
+  bytesPerSecondMax: number;
+  /** How many bytes wait to be read. */
+  readonly waiting: number;
+  /** Moves up to `into.length` bytes and returns the count. Makes room for the far end. */
+  read(into: Uint8Array): number;
+  /** Queues the bytes, any number of them. */
+  send(bytes: Uint8Array): void;
+  /** Ends the stream when the queue has left: orderly, or as a host does whose process died. */
+  end(how?: "closed" | "reset"): void;
+  /** Is through with the connection: drops what waits and what is queued; the far end finds it closed. */
+  close(): void;
+}
+
 /** What the network does for its connections: carry something, and forget a connection that is over. */
 interface Carrier {
   deliver(callback: () => void, atMs: number): void;
@@ -70,9 +87,8 @@ export class StreamPair {
   }
 }
 
-export class TcpEnd {
+export class TcpEnd implements TcpEndpoint {
   handlers: StreamHandlers = {};
-  /** Sends no faster than this, where the network would. */
   bytesPerSecondMax = Number.POSITIVE_INFINITY;
 
   readonly #clock: VirtualClock;
@@ -105,7 +121,6 @@ export class TcpEnd {
     this.#pair = pair;
   }
 
-  /** How many bytes wait to be read. */
   get waiting(): number {
     return this.#waiting;
   }
@@ -115,20 +130,17 @@ export class TcpEnd {
     return this.#queue.reduce((sum, part) => sum + part.length, -this.#queueOffset);
   }
 
-  /** Queues the bytes, any number of them. */
   send(bytes: Uint8Array): void {
     if (!this.#isOpen || bytes.length === 0) return;
     this.#queue.push(bytes);
     this.#pump();
   }
 
-  /** Ends the stream when the queue has left: orderly, or as a host does whose process died. */
   end(how: "closed" | "reset" = "closed"): void {
     this.#endAfterQueue = how;
     this.#pump();
   }
 
-  /** Moves up to `into.length` bytes and returns the count. Makes room for the far end. */
   read(into: Uint8Array): number {
     let count = 0;
     for (let part = this.#received[0]; part && count < into.length; part = this.#received[0]) {
@@ -147,7 +159,6 @@ export class TcpEnd {
     return count;
   }
 
-  /** Is through with the connection: drops what waits and what is queued; the far end finds it closed. */
   close(): void {
     if (!this.#isOpen) return;
     this.#forget();

@@ -1,6 +1,6 @@
 /**
  * What every HttpClient must do. The fixture's server is a bare TCP server that the tests script byte by byte; it has
- * one connection at a time.
+ * one connection at a time. Tests are generators: at each `yield`, time goes by.
  */
 
 import { assert } from "chai";
@@ -20,8 +20,8 @@ export interface HttpClientFixture {
   reply(text: string): void;
   /** The server closes the connection, in order, behind what it has sent. */
   hangUp(): void;
-  /** Lets time go by, running what falls due. */
-  pass(durationMs: number): void;
+  /** Lets time go by, running what falls due. Where that is real time, the answer has a then(), as promises do. */
+  pass(durationMs: number): unknown;
 }
 
 const LONG_MS = 10_000;
@@ -30,6 +30,14 @@ interface Exchange {
   request: HttpRequest | undefined;
   readonly log: string[];
   body: string;
+}
+
+interface Thenable {
+  then(callback: () => unknown): unknown;
+}
+
+function isThenable(value: unknown): value is Thenable {
+  return typeof value === "object" && value !== null && "then" in value;
 }
 
 function readText(request: HttpRequest | undefined, length: number): string {
@@ -66,10 +74,23 @@ export function describeHttpClientContract(name: string, makeFixture: () => Http
       });
       return exchange;
     };
-    const reply = (text: string): void => {
+    function* reply(text: string): Generator<void, void> {
       fixture.reply(text);
-      fixture.pass(LONG_MS);
-    };
+      yield;
+    }
+    /** A test that goes at the pace of its fixture. */
+    const test = (title: string, script: () => Generator<void, void>) =>
+      it(title, () => {
+        const steps = script();
+        const proceed = (): unknown => {
+          while (!steps.next().done) {
+            const passing = fixture.pass(LONG_MS);
+            if (isThenable(passing)) return passing.then(proceed);
+          }
+          return undefined;
+        };
+        return proceed();
+      });
 
     beforeEach(() => {
       fixture = makeFixture();
@@ -81,9 +102,9 @@ export function describeHttpClientContract(name: string, makeFixture: () => Http
         assert.throws(() => open({ host: "" }), "host required");
       });
 
-      it("sends method, path, host and headers", () => {
+      test("sends method, path, host and headers", function* () {
         ask(open(), { method: "HEAD", path: "/a?b=c", headers: new Map([["Range", "bytes=5-"]]) });
-        fixture.pass(LONG_MS);
+        yield;
         const [line, ...headers] = fixture.received().split("\r\n");
         assert.strictEqual(line, "HEAD /a?b=c HTTP/1.1");
         assert.include(headers, "Range: bytes=5-");
@@ -91,36 +112,36 @@ export function describeHttpClientContract(name: string, makeFixture: () => Http
         assert.deepEqual(headers.slice(-2), ["", ""]);
       });
 
-      it("gets by default", () => {
+      test("gets by default", function* () {
         ask(open());
-        fixture.pass(LONG_MS);
+        yield;
         assert.match(fixture.received(), /^GET \/ HTTP\/1\.1\r\n/);
       });
 
-      it("never calls back from inside request or the constructor", () => {
+      test("never calls back from inside request or the constructor", function* () {
         const { log } = ask(open({ host: fixture.noHost }));
         assert.deepEqual([log, errors], [[], 0]);
-        fixture.pass(LONG_MS);
+        yield;
         assert.deepEqual([log, errors], [["failed"], 1]);
       });
 
-      it("sends the next request when the one before is done, on the same connection", () => {
+      test("sends the next request when the one before is done, on the same connection", function* () {
         const client = open();
         const first = ask(client, { path: "/1" });
         const second = ask(client, { path: "/2" });
-        fixture.pass(LONG_MS);
+        yield;
         assert.notInclude(fixture.received(), "/2");
-        reply("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\na");
+        yield* reply("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\na");
         assert.include(fixture.received(), "GET /2 ");
-        reply("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nb");
+        yield* reply("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nb");
         assert.deepEqual([first.body, second.body], ["a", "b"]);
         const third = ask(client, { path: "/3" });
-        fixture.pass(LONG_MS);
-        reply("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nc");
+        yield;
+        yield* reply("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nc");
         assert.deepEqual([third.body, third.log.at(-1)], ["c", "done"]);
       });
 
-      it("takes the next request from inside onDone", () => {
+      test("takes the next request from inside onDone", function* () {
         const client = open();
         let second: Exchange | undefined;
         ask(client, {
@@ -128,91 +149,91 @@ export function describeHttpClientContract(name: string, makeFixture: () => Http
             second = ask(client, { path: "/2" });
           },
         });
-        fixture.pass(LONG_MS);
-        reply("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
-        reply("HTTP/1.1 404 No\r\nContent-Length: 2\r\n\r\nno");
+        yield;
+        yield* reply("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+        yield* reply("HTTP/1.1 404 No\r\nContent-Length: 2\r\n\r\nno");
         assert.deepEqual(second?.log, ["404 content-length=2", "done"]);
       });
     });
 
     describe("when answered", () => {
-      it("hands out status and headers, names in lower case and values trimmed", () => {
+      test("hands out status and headers, names in lower case and values trimmed", function* () {
         const { log } = ask(open());
-        fixture.pass(LONG_MS);
-        reply('HTTP/1.1 206 Partial\r\nContent-Length:  1 \r\nETag: "x"\r\n\r\n');
+        yield;
+        yield* reply('HTTP/1.1 206 Partial\r\nContent-Length:  1 \r\nETag: "x"\r\n\r\n');
         assert.deepEqual(log, ['206 content-length=1 etag="x"']);
       });
 
-      it("hands out only the headers of the mask", () => {
+      test("hands out only the headers of the mask", function* () {
         const { log, ...exchange } = ask(open(), { headersMask: ["etag"] });
-        fixture.pass(LONG_MS);
-        reply("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nETag: y\r\nServer: z\r\n\r\nhi");
+        yield;
+        yield* reply("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nETag: y\r\nServer: z\r\n\r\nhi");
         assert.deepEqual(log, ["200 etag=y", "done"]);
         assert.isDefined(exchange.request);
       });
 
-      it("puts a response together from single bytes", () => {
+      test("puts a response together from single bytes", function* () {
         const exchange = ask(open());
-        fixture.pass(LONG_MS);
-        for (const character of "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc") reply(character);
+        yield;
+        for (const character of "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc") yield* reply(character);
         assert.deepEqual(exchange.log, ["200 content-length=3", "done"]);
         assert.strictEqual(exchange.body, "abc");
       });
 
-      it("is done with an empty body at once", () => {
+      test("is done with an empty body at once", function* () {
         for (const head of ["200 OK\r\nContent-Length: 0", "204 Nothing"]) {
           fixture = makeFixture();
           const { log } = ask(open());
-          fixture.pass(LONG_MS);
-          reply(`HTTP/1.1 ${head}\r\n\r\n`);
+          yield;
+          yield* reply(`HTTP/1.1 ${head}\r\n\r\n`);
           assert.strictEqual(log.at(-1), "done", head);
         }
       });
 
-      it("is done only when the whole body has been read", () => {
+      test("is done only when the whole body has been read", function* () {
         const exchange = ask(open(), { onReadable: () => {} });
-        fixture.pass(LONG_MS);
-        reply("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nabcd");
+        yield;
+        yield* reply("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nabcd");
         assert.strictEqual(readText(exchange.request, 3), "abc");
-        fixture.pass(LONG_MS);
+        yield;
         assert.notInclude(exchange.log, "done");
         assert.strictEqual(readText(exchange.request, 3), "d");
         assert.notInclude(exchange.log, "done", "not from inside read");
-        fixture.pass(LONG_MS);
+        yield;
         assert.strictEqual(exchange.log.at(-1), "done");
       });
 
-      it("tells all that waits, not what is new, and tells again only when more arrives", () => {
+      test("tells all that waits, not what is new, and tells again only when more arrives", function* () {
         const counts: number[] = [];
         const exchange = ask(open(), { onReadable: (count) => counts.push(count) });
-        fixture.pass(LONG_MS);
-        reply("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc");
-        reply("de");
+        yield;
+        yield* reply("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc");
+        yield* reply("de");
         assert.deepEqual(counts, [3, 5]);
         assert.strictEqual(readText(exchange.request, 4), "abcd");
-        fixture.pass(LONG_MS);
+        yield;
         assert.deepEqual(counts, [3, 5]);
-        reply("f");
+        yield* reply("f");
         assert.deepEqual(counts, [3, 5, 2]);
       });
 
-      it("reads nothing before the body and nothing after it", () => {
+      test("reads nothing before the body and nothing after it", function* () {
         const exchange = ask(open());
         assert.throws(() => readText(exchange.request, 1));
-        fixture.pass(LONG_MS);
+        yield;
         assert.isUndefined(exchange.request?.read(new Uint8Array(1)));
-        reply("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\na");
+        yield* reply("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\na");
         assert.throws(() => readText(exchange.request, 1));
       });
 
-      it("takes a chunked body apart, in any division", () => {
+      test("takes a chunked body apart, in any division", function* () {
         const chunked = "4\r\nabcd\r\nA\r\n0123456789\r\n1\r\n!\r\n0\r\n\r\n";
         for (const pieceLength of [1, 3, 7, chunked.length]) {
           fixture = makeFixture();
           const exchange = ask(open());
-          fixture.pass(LONG_MS);
-          reply("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
-          for (let i = 0; i < chunked.length; i += pieceLength) reply(chunked.slice(i, i + pieceLength));
+          yield;
+          yield* reply("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
+          for (let i = 0; i < chunked.length; i += pieceLength) yield* reply(chunked.slice(i, i + pieceLength));
           assert.strictEqual(exchange.body, "abcd0123456789!", `pieces of ${pieceLength}`);
           assert.strictEqual(exchange.log.at(-1), "done");
         }
@@ -220,38 +241,38 @@ export function describeHttpClientContract(name: string, makeFixture: () => Http
     });
 
     describe("when the connection ends", () => {
-      it("fails a body without a length, which has then been read all the same", () => {
+      test("fails a body without a length, which has then been read all the same", function* () {
         const exchange = ask(open());
-        fixture.pass(LONG_MS);
-        reply("HTTP/1.1 200 OK\r\n\r\nall there is");
+        yield;
+        yield* reply("HTTP/1.1 200 OK\r\n\r\nall there is");
         assert.notInclude(exchange.log, "failed");
         fixture.hangUp();
-        fixture.pass(LONG_MS);
+        yield;
         assert.strictEqual(exchange.body, "all there is");
         assert.deepEqual([exchange.log, errors], [["200", "failed"], 1]);
       });
 
-      it("fails every request, then itself, and is dead", () => {
+      test("fails every request, then itself, and is dead", function* () {
         const order: string[] = [];
         const client = open({ onError: () => order.push("error") });
         ask(client, { onDone: (error) => order.push(error ? "first" : "") });
         ask(client, { onDone: (error) => order.push(error ? "second" : "") });
-        fixture.pass(LONG_MS);
-        reply("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc");
+        yield;
+        yield* reply("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc");
         fixture.hangUp();
-        fixture.pass(LONG_MS);
+        yield;
         assert.deepEqual(order, ["first", "second", "error"]);
         ask(client, { onDone: () => order.push("third") });
-        fixture.pass(LONG_MS);
+        yield;
         assert.lengthOf(order, 3);
       });
 
-      it("is done first when the body had been read", () => {
+      test("is done first when the body had been read", function* () {
         const exchange = ask(open());
-        fixture.pass(LONG_MS);
+        yield;
         fixture.reply("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc");
         fixture.hangUp();
-        fixture.pass(LONG_MS);
+        yield;
         assert.deepEqual([exchange.log, errors], [["200 content-length=3", "done"], 1]);
       });
 
@@ -259,36 +280,36 @@ export function describeHttpClientContract(name: string, makeFixture: () => Http
         ["the host does not exist", () => ({ host: fixture.noHost })],
         ["nobody listens", () => ({ port: fixture.noPort })],
       ] as const) {
-        it(`fails when ${what}`, () => {
+        test(`fails when ${what}`, function* () {
           const { log } = ask(open(target()));
-          fixture.pass(LONG_MS);
+          yield;
           assert.deepEqual([log, errors], [["failed"], 1]);
         });
       }
     });
 
     describe("when it is closed", () => {
-      it("is silent, whatever was under way", () => {
+      test("is silent, whatever was under way", function* () {
         const client = open();
         const { log } = ask(client);
-        fixture.pass(LONG_MS);
-        reply("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc");
+        yield;
+        yield* reply("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc");
         client.close();
         client.close();
-        fixture.pass(LONG_MS);
+        yield;
         assert.deepEqual([log, errors], [["200 content-length=9"], 0]);
       });
 
-      it("is silent also when it was still connecting", () => {
+      test("is silent also when it was still connecting", function* () {
         const client = open();
         const { log } = ask(client);
         client.close();
-        fixture.pass(LONG_MS);
+        yield;
         assert.deepEqual([log, errors, fixture.received()], [[], 0, ""]);
       });
 
       for (const where of ["onHeaders", "onReadable", "onDone"] as const) {
-        it(`may be closed from inside ${where}`, () => {
+        test(`may be closed from inside ${where}`, function* () {
           const client = open();
           const events: string[] = [];
           const log = (what: typeof where) => () => {
@@ -304,8 +325,8 @@ export function describeHttpClientContract(name: string, makeFixture: () => Http
             },
             onDone: log("onDone"),
           });
-          fixture.pass(LONG_MS);
-          reply("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc");
+          yield;
+          yield* reply("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc");
           assert.strictEqual(events.at(-1), where);
           assert.strictEqual(errors, 0);
         });

@@ -1,0 +1,370 @@
+/**
+ * What the documents say, held against what is there. They are read as people read them: tables by their headings, code
+ * blocks by their language.
+ */
+
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
+import { assert } from "chai";
+import { build } from "esbuild";
+import { HELP } from "../../host/cli/demo/options.js";
+import { Workbench } from "../../host/peers/workbench.js";
+import type { Cause } from "../../src/base/failure.js";
+import { FrameDecoder } from "../../src/frame/decoder.js";
+import { prefetchStatusOf } from "../../src/mcu/service.js";
+import { type Args, type Call, type CallName, callNames, calls, type FieldType } from "../../src/rpc/catalogue.js";
+import { OPCODE_INVOKE, OPCODE_ONEWAY, PrefetchStatus, RpcStatus } from "../../src/rpc/protocol.js";
+import { imageBytesMax } from "../../src/store/image-store.js";
+
+const DOCUMENTS = ["README.md", "docs/protocol.md", "docs/recovery.md"] as const;
+type Document = (typeof DOCUMENTS)[number];
+
+const SERVED = "yes";
+const ANSWERED_UNKNOWN = "not yet: answers 0x13";
+const DROPPED = "not yet: counted and dropped";
+const CALLED = "called";
+const NOT_CALLED = "not yet called";
+
+interface Table {
+  readonly columns: readonly string[];
+  readonly rows: readonly (readonly string[])[];
+}
+
+function read(path: string): string {
+  return readFileSync(path, "utf8");
+}
+
+function cellsOf(line: string): string[] {
+  return line
+    .split("|")
+    .slice(1, -1)
+    .map((cell) => cell.trim().replace(/^`(.*)`$/, "$1"));
+}
+
+/** All tables of a document; cells that are all code lose their ticks. */
+function tablesOf(document: Document): Table[] {
+  const blocks = read(document).match(/(?:^\|.*\n)+/gm) ?? [];
+  return blocks.map((block) => {
+    const [columns = [], , ...rows] = block.trimEnd().split("\n").map(cellsOf);
+    return { columns, rows };
+  });
+}
+
+/** The rows of all tables with these columns. */
+function rowsOf(document: Document, ...columns: readonly string[]): (readonly string[])[] {
+  const rows = tablesOf(document)
+    .filter((table) => table.columns.join() === columns.join())
+    .flatMap((table) => table.rows);
+  assert.isNotEmpty(rows, `${document} has no table with the columns ${columns.join(", ")}`);
+  return rows;
+}
+
+function codeBlocksOf(document: Document, language: string): string[] {
+  return [...read(document).matchAll(/^```(\w+)\n([\s\S]*?)^```$/gm)]
+    .filter((match) => match[1] === language)
+    .map((match) => match[2] ?? "");
+}
+
+function sourcesBelow(folder: string): string[] {
+  return readdirSync(folder, { recursive: true, encoding: "utf8" })
+    .filter((path) => path.endsWith(".ts"))
+    .map((path) => `${folder}/${path.replaceAll("\\", "/")}`);
+}
+
+function foldersIn(folder: string): string[] {
+  return readdirSync(folder, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .map((entry) => `${folder}/${entry.name}`)
+    .sort();
+}
+
+/** A program as one script that gives its exports to `take`. */
+async function bundle(text: string, directory: string): Promise<string> {
+  const { outputFiles } = await build({
+    stdin: { contents: text, resolveDir: resolve(directory), loader: "ts" },
+    bundle: true,
+    write: false,
+    platform: "node",
+    format: "iife",
+    globalName: "program",
+    logLevel: "warning",
+  });
+  return outputFiles[0]?.text ?? "";
+}
+
+/** The members of a union of literals in failure.ts. */
+function literalsOf(type: string): string[] {
+  const [, union = ""] = new RegExp(`export type ${type} =([^;]*);`).exec(read("src/base/failure.ts")) ?? [];
+  return [...union.matchAll(/"([^"]+)"/g)].map((match) => match[1] ?? "");
+}
+
+function callRows() {
+  return rowsOf("docs/protocol.md", "uid", "call", "arguments", "results", "timeout", "status", "behaviour");
+}
+
+function documentedAs(...statuses: readonly string[]): CallName[] {
+  return callRows()
+    .filter((row) => statuses.includes(row[5] ?? ""))
+    .map((row) => row[1] as CallName);
+}
+
+describe("docs/protocol.md", () => {
+  it("draws frames and messages as their sources do", () => {
+    for (const source of ["src/frame/layout.ts", "src/rpc/protocol.ts"]) {
+      const drawing =
+        read(source)
+          .match(/(?:^ \* {3}.*\n)+/m)?.[0]
+          .replace(/^ \* {3}/gm, "") ?? "";
+      assert.isAbove(drawing.split("\n").length, 3, `${source} has no drawing`);
+      assert.include(codeBlocksOf("docs/protocol.md", "text"), drawing);
+    }
+  });
+
+  it("shows frames that are whole", () => {
+    const frames =
+      codeBlocksOf("docs/protocol.md", "text")
+        .join("")
+        .match(/^aa( [0-9a-f]{2})+ bb$/gm) ?? [];
+    const decoder = new FrameDecoder(() => {});
+    for (const frame of frames) decoder.push(Uint8Array.from(frame.split(" "), (byte) => Number.parseInt(byte, 16)));
+    assert.isAtLeast(frames.length, 2);
+    assert.equal(decoder.counters.frames, frames.length);
+  });
+
+  it("lists every call once, with uid, arguments, results and timeout as the catalogue has them", () => {
+    const fieldsOf = (fields: Call["argFields"]) =>
+      fields.map(([name, type]) => `${name}: ${type}`).join(", ") || "none";
+    const expected = callNames.map((name) => {
+      const call: Call = calls[name];
+      const uid = `0x${call.uid.toString(16).toUpperCase().padStart(4, "0")}`;
+      const [results, timeout] =
+        call.kind === "oneway" ? ["ONEWAY", "none"] : [fieldsOf(call.resultFields), `${call.timeoutMs} ms`];
+      return [uid, name, fieldsOf(call.argFields), results, timeout];
+    });
+    assert.deepEqual(
+      callRows().map((row) => row.slice(0, 5)),
+      expected,
+    );
+    for (const row of callRows()) assert.isNotEmpty(row[6], `${row[1]}: how it behaves`);
+  });
+
+  it("has a status for every call that is of its side and its kind", () => {
+    for (const [, name, , , , status = ""] of callRows()) {
+      const { side, kind } = calls[name as CallName];
+      const known = side === "mcu" ? [CALLED, NOT_CALLED] : [SERVED, kind === "oneway" ? DROPPED : ANSWERED_UNKNOWN];
+      assert.include(known, status, name);
+    }
+  });
+
+  it("says which calls a running Ferry serves, and what becomes of the others", () => {
+    const bench = new Workbench();
+    bench.start();
+    const ask = <N extends "ncp.hasUID" | "ncp.ping">(name: N, args: Args<N>) => {
+      const replies: { status: number; results: object }[] = [];
+      bench.mcu.call(name, args, (reply) => replies.push(reply));
+      bench.runUntil(() => replies.length > 0, 60_000, `an answer to ${name}`);
+      return replies[0];
+    };
+    for (const [, name, , , , status] of callRows()) {
+      const call: Call = calls[name as CallName];
+      const isServed = status === SERVED;
+      const reply = ask("ncp.hasUID", { uid: call.uid });
+      assert.deepEqual(reply, { status: RpcStatus.OK, results: { ok: isServed } }, `hasUID of ${name}`);
+      if (call.side === "mcu" || isServed) continue;
+      // The typed name is of another call; what counts is its uid on the wire.
+      const args = Object.fromEntries(call.argFields.map(([field, type]) => [field, zeroOf(type)]));
+      if (call.kind === "invoke") {
+        assert.equal(ask(name as "ncp.ping", args as Args<"ncp.ping">)?.status, RpcStatus.UNKNOWN_UID, name);
+        continue;
+      }
+      const dropped = () => bench.device.ncp?.counters.session.onewaysDropped ?? 0;
+      const before = dropped();
+      bench.mcu.tell(name as "ncp.ping", args as Args<"ncp.ping">);
+      bench.runUntil(() => dropped() === before + 1, 1_000, `${name} dropped`);
+    }
+  });
+
+  it("says which calls Ferry makes to the MCU", () => {
+    const bench = new Workbench({ mcu: { answersFalseAtChunk: { index: 3, times: 6 } } });
+    const made = new Set<number>();
+    const decoder = new FrameDecoder((payload) => {
+      const [opcode, uid] = new Uint16Array(payload.slice(0, 4).buffer);
+      if (opcode === OPCODE_INVOKE || opcode === OPCODE_ONEWAY) made.add(uid ?? 0);
+    });
+    bench.uart.observe((run) => {
+      if (run.from === bench.uart.a) decoder.push(Uint8Array.from(run.bytes));
+    });
+    bench.start();
+    bench.offer();
+    assert.equal(bench.awaitVerdict().kind, "failed");
+    bench.offer();
+    assert.equal(bench.awaitVerdict().kind, "succeeded");
+    bench.clock.advance(30_000);
+    assert.sameMembers(
+      [...made],
+      documentedAs(CALLED).map((name) => calls[name].uid),
+    );
+    const sources = sourcesBelow("src")
+      .filter((path) => path !== "src/rpc/catalogue.ts")
+      .map(read);
+    for (const name of documentedAs(NOT_CALLED)) assert.notInclude(sources.join(), `"${name}"`);
+  });
+
+  it("names every status of a RESULT, and each cause's prefetch status, as they are", () => {
+    const statuses = rowsOf("docs/protocol.md", "status", "name", "Ferry sends it");
+    assert.deepEqual(Object.fromEntries(statuses.map(([status, name]) => [name, Number(status)])), { ...RpcStatus });
+    const prefetch = rowsOf("docs/protocol.md", "status", "name", "cause");
+    assert.deepEqual(Object.fromEntries(prefetch.map(([status, name]) => [name, Number(status)])), {
+      ...PrefetchStatus,
+    });
+    const documented = prefetch
+      .slice(1)
+      .flatMap(([status, , causes = ""]) => causes.split(", ").map((cause) => [cause, Number(status)] as const));
+    assert.sameMembers(
+      documented.map(([cause]) => cause),
+      literalsOf("Cause"),
+    );
+    for (const [cause, status] of documented) {
+      assert.equal(prefetchStatusOf({ stage: "download", cause: cause as Cause, detail: "" }), status, cause);
+    }
+  });
+});
+
+describe("docs/recovery.md", () => {
+  it("names every record that an update leaves, and the largest image", () => {
+    const bench = new Workbench({ mcu: { prefetch: true } });
+    bench.start();
+    bench.offer();
+    assert.equal(bench.awaitVerdict().kind, "succeeded");
+    const keys = [...(bench.device.storage.keyValues.domains.get("ferry")?.keys() ?? [])];
+    assert.isAtLeast(keys.length, 4);
+    for (const key of keys) assert.include(read("docs/recovery.md"), `\`${key}\``);
+    const largest = imageBytesMax(bench.device.storage.partition("storage").size).toLocaleString("en-US");
+    assert.include(read("docs/recovery.md"), `the largest image has ${largest} bytes`);
+  });
+});
+
+describe("The limits that the documents name", () => {
+  it("have the values of the source, and are all that the wire, the calls, downloads and updates have", async () => {
+    const rows = (["docs/protocol.md", "docs/recovery.md"] as const).flatMap((document) =>
+      rowsOf(document, "name", "value", "declared in", "meaning"),
+    );
+    const names = rows.map(
+      ([name = "", , link = ""]) => [name, linkTargetsOf(link)[0]?.replace("../", "") ?? ""] as const,
+    );
+    const reexports = names.map(([name, source]) => `export { ${name} } from "./${source.replace(".ts", ".js")}";`);
+    const values = new Function(`${await bundle(reexports.join("\n"), ".")}; return program;`)();
+    const found = Object.fromEntries(rows.map(([name = ""]) => [name, values[name].toLocaleString("en-US")]));
+    assert.deepEqual(Object.fromEntries(rows.map(([name = "", value]) => [name, value])), found);
+
+    const folders = ["frame", "rpc", "mcu", "download", "update", "image"].map((folder) => `src/${folder}`);
+    const declared = folders
+      .flatMap(sourcesBelow)
+      .flatMap((path) =>
+        [...read(path).matchAll(/^export const ([A-Z0-9_]+_(?:MS|MAX|MIN)|INITIAL_BAUD) =/gm)].map(
+          ({ 1: name }) => name,
+        ),
+      );
+    assert.includeMembers(
+      names.map(([name]) => name),
+      declared,
+    );
+  });
+});
+
+describe("README.md", () => {
+  it("names npm scripts that exist, and all of them", () => {
+    const { scripts } = JSON.parse(read("package.json"));
+    const named = new Set([...read("README.md").matchAll(/npm (?:run ([\w:]+)|(test))/g)].map(([, a, b]) => a ?? b));
+    assert.sameMembers([...named], Object.keys(scripts));
+  });
+
+  it("names the demo's options, and all of them", () => {
+    const flagsIn = (text: string) => new Set([...text.matchAll(/(?<![\w-])--[a-z]+/g)].map(([flag]) => flag));
+    const shown = read("README.md").match(/^npm run demo -- .*$/gm) ?? [];
+    assert.sameMembers([...flagsIn(shown.join("\n"))], [...flagsIn(HELP)]);
+  });
+
+  it("lists folders and files that exist, and every folder of src, host and host-tests", () => {
+    const house = codeBlocksOf("README.md", "text").find((block) => block.startsWith("src/")) ?? "";
+    const listed: string[] = [];
+    let parent = "";
+    for (const [, indent = "", name = ""] of house.matchAll(/^( *)(\S+)/gm)) {
+      if (indent === "") parent = name.replace(/\/$/, "");
+      listed.push(indent === "" ? parent : join(parent, name.replace(/\/$/, "")));
+    }
+    for (const path of listed) assert.isTrue(existsSync(path), path);
+    assert.includeMembers(listed, [...foldersIn("src"), ...foldersIn("host"), ...foldersIn("host-tests")]);
+  });
+
+  it("counts the calls that are served", () => {
+    const all = callNames.filter((name) => calls[name].side === "ncp").length;
+    assert.include(read("README.md"), `${documentedAs(SERVED).length} of the ${all} calls that an MCU can make`);
+  });
+
+  it("has every stage and every cause of a failure, and no others", () => {
+    const rows = rowsOf("README.md", "stage", "cause", "what happened", "offset");
+    const unique = (column: number) => [...new Set(rows.map((row) => row[column] ?? ""))];
+    assert.sameMembers(unique(0), literalsOf("Stage"));
+    assert.sameMembers(unique(1), literalsOf("Cause"));
+  });
+
+  it("shows a failure as it comes", () => {
+    const bench = new Workbench({ mcu: { prefetch: true, ignoresChunk: { index: 7, times: 6 } } });
+    bench.start();
+    bench.offer();
+    const verdict = bench.awaitVerdict();
+    assert.equal(bench.mcu.fired.ignoresChunk, 6);
+    assert.deepEqual(
+      verdict.kind === "failed" && verdict.failure,
+      JSON.parse(codeBlocksOf("README.md", "json")[0] ?? ""),
+    );
+  });
+
+  it("shows a test that runs as it stands, and passes", async () => {
+    const [snippet = ""] = codeBlocksOf("README.md", "ts");
+    const tests: (() => void)[] = [];
+    const describeNow = (_: string, suite: () => void) => suite();
+    const collect = (_: string, test: () => void) => tests.push(test);
+    new Function("describe", "it", await bundle(snippet, "host-tests"))(describeNow, collect);
+    assert.lengthOf(tests, 1);
+    for (const test of tests) test();
+  });
+});
+
+describe("The documents' links", () => {
+  for (const document of DOCUMENTS) {
+    it(`lead somewhere, in ${document}`, () => {
+      for (const target of linkTargetsOf(read(document))) {
+        const [path = "", anchor] = target.split("#");
+        const file = path === "" ? document : join(dirname(document), path);
+        assert.isTrue(existsSync(file), `${target}: ${file}`);
+        if (anchor !== undefined) assert.include(anchorsOf(read(file)), anchor, target);
+      }
+    });
+  }
+});
+
+/** Relative ones, in the order of the text. */
+function linkTargetsOf(text: string): string[] {
+  return [...text.matchAll(/\]\(([^)\s]+)\)/g)]
+    .map((match) => match[1] ?? "")
+    .filter((target) => !/^\w+:/.test(target));
+}
+
+/** Of the headings, as the usual renderers make them. */
+function anchorsOf(text: string): string[] {
+  return [...text.matchAll(/^#+ (.*)$/gm)].map(({ 1: heading = "" }) =>
+    heading
+      .toLowerCase()
+      .replace(/[^\w\- ]/g, "")
+      .replaceAll(" ", "-"),
+  );
+}
+
+function zeroOf(type: FieldType): unknown {
+  if (type === "string") return "";
+  if (type === "binary") return new Uint8Array(0);
+  if (type === "bool") return false;
+  return type === "i64" ? 0n : 0;
+}

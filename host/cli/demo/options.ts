@@ -1,0 +1,122 @@
+/** The demo's command line: what it takes, and what is wrong with it. */
+
+import { BAUD_MAX, BAUD_MIN } from "../../../src/mcu/link.js";
+import { CHUNK_BYTES_MAX } from "../../../src/mcu/service.js";
+import { printable } from "../../../src/store/partition-rules.js";
+import { healthyMcu } from "../../peers/mcu-behavior.js";
+
+export const OUT_DEFAULT = "ferry-demo";
+export const RECEIVED_FILE = "received.bin";
+export const SUMMARY_FILE = "summary.json";
+
+export const HELP = `Ferry's demo: a firmware update from a web server, through a simulated ESP32, into its MCU.
+
+usage: npm run demo -- [FILE] [options]
+
+FILE is the firmware to deliver; without it the demo makes an image of 256 KiB with Blynk's tag in it. The tag in an
+image says which firmware it is; an image without one is offered, and reported by the MCU, as untagged.
+
+  --baud N       UART speed that the MCU asks for, ${BAUD_MIN} to ${BAUD_MAX} (default ${healthyMcu.targetBaud})
+  --chunk N      bytes that the MCU takes at once, 1 to ${CHUNK_BYTES_MAX} (default ${healthyMcu.chunkBytes})
+  --cut N        cuts the ESP32's power after N durable operations, counted from the offer; power returns a second
+                 later, and the update has to go on by itself
+  --engine NAME  node (default): a real HTTP server on loopback, time as fast as this computer
+                 xs: everything inside a real XS engine, the network simulated, and the engine's meter shown (slow)
+  --out DIR      where ${RECEIVED_FILE}, the image as the MCU runs it, and ${SUMMARY_FILE} go (default ${OUT_DEFAULT})
+  --json         prints nothing but the summary, as one line of JSON
+  --help         prints this
+
+The summary: "ok"; "image" as served and "mcu" as received and run ("crc32" is a number, "sha256" hexadecimal);
+"download": bytes of HTTP bodies that reached Ferry, and requests; "transfer", of the last transfer to the MCU, which
+brought all bytes: chunks stored, chunks sent again, milliseconds of virtual time from the first write to the accepted
+Finish, and "payloadShare", the image's bits over all bits on the UART's line to the MCU meanwhile, start and stop bits
+included (8 of 10 is the limit); "cuts": power cuts that struck; "engine"; "failure", when it failed.
+
+Exit codes: 0 the MCU runs the new image; 1 the update failed; 2 bad input.
+`;
+
+export interface DemoOptions {
+  /** `undefined`: an image is made. */
+  readonly file: string | undefined;
+  readonly baud: number;
+  readonly chunkBytes: number;
+  readonly cutAfter: number | undefined;
+  readonly engine: "node" | "xs";
+  readonly out: string;
+  readonly json: boolean;
+  readonly help: boolean;
+}
+
+/** What the user has to mend: shown as one line, exit code 2. */
+export class BadInput extends Error {
+  override readonly name = "BadInput";
+}
+
+const VALUE_FLAGS = ["--baud", "--chunk", "--cut", "--engine", "--out"] as const;
+const SWITCHES = ["--json", "--help"] as const;
+
+type ValueFlag = (typeof VALUE_FLAGS)[number];
+type Switch = (typeof SWITCHES)[number];
+
+/** Throws BadInput. */
+export function parseOptions(argv: readonly string[]): DemoOptions {
+  const { values, switches, files } = sortArguments(argv);
+  if (files.length > 1) throw new BadInput(`one file at a time, and "${printable(files[1] ?? "")}" is a second`);
+  const engine = values.get("--engine") ?? "node";
+  if (engine !== "node" && engine !== "xs") {
+    throw new BadInput(`--engine "${printable(engine)}" is unknown: use node or xs`);
+  }
+  const number = (flag: ValueFlag, min: number, max: number) => numberOf(flag, values.get(flag), min, max);
+  const out = values.get("--out") ?? OUT_DEFAULT;
+  if (out === "") throw new BadInput("--out needs the name of a folder");
+  return {
+    file: files[0],
+    baud: number("--baud", BAUD_MIN, BAUD_MAX) ?? healthyMcu.targetBaud,
+    chunkBytes: number("--chunk", 1, CHUNK_BYTES_MAX) ?? healthyMcu.chunkBytes,
+    cutAfter: number("--cut", 1, Number.MAX_SAFE_INTEGER),
+    engine,
+    out,
+    json: switches.has("--json"),
+    help: switches.has("--help"),
+  };
+}
+
+/** Takes `--flag value`, `--flag=value`, switches and files in any order; behind `--` all are files. */
+function sortArguments(argv: readonly string[]) {
+  const values = new Map<ValueFlag, string>();
+  const switches = new Set<Switch>();
+  const files: string[] = [];
+  for (let i = 0; i < argv.length; i++) {
+    const argument = argv[i] ?? "";
+    if (argument === "--") return { values, switches, files: [...files, ...argv.slice(i + 1)] };
+    if (!argument.startsWith("-") || argument === "-") {
+      files.push(argument);
+      continue;
+    }
+    const [name, inline] = splitAtFirst(argument, "=");
+    const flag = VALUE_FLAGS.find((known) => known === name);
+    const toggle = SWITCHES.find((known) => known === argument);
+    if (toggle) switches.add(toggle);
+    else if (!flag) throw new BadInput(`unknown option ${printable(argument)}: see --help`);
+    else {
+      const value = inline ?? argv[++i];
+      if (value === undefined) throw new BadInput(`${flag} needs a value: see --help`);
+      if (values.has(flag)) throw new BadInput(`${flag} is given twice`);
+      values.set(flag, value);
+    }
+  }
+  return { values, switches, files };
+}
+
+function splitAtFirst(text: string, separator: string): [before: string, behind: string | undefined] {
+  const at = text.indexOf(separator);
+  return at < 0 ? [text, undefined] : [text.slice(0, at), text.slice(at + 1)];
+}
+
+function numberOf(flag: ValueFlag, text: string | undefined, min: number, max: number): number | undefined {
+  if (text === undefined) return undefined;
+  const value = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
+  if (value >= min && value <= max) return value;
+  const range = max === Number.MAX_SAFE_INTEGER ? `${min} or more` : `${min} to ${max}`;
+  throw new BadInput(`${flag} "${printable(text)}" is not a whole number of ${range}`);
+}
