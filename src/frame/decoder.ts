@@ -43,6 +43,7 @@ export class FrameDecoder {
   #crc = 0;
   #state = NOISE;
   #noisy = false;
+  #closed = false;
   readonly counters: DecoderCounters = {
     frames: 0,
     noiseBytes: 0,
@@ -98,9 +99,14 @@ export class FrameDecoder {
       if (byte === END) this.#end();
       else this.#takeSpecial(byte);
     }
-    if (!this.#noisy) return;
+    if (!this.#noisy || this.#closed) return;
     this.#noisy = false;
     this.#onNoise();
+  }
+
+  /** Nothing is handed over any more, also of a push that is under way. */
+  close(): void {
+    this.#closed = true;
   }
 
   /** Forgets a frame under way: for a change of baud. */
@@ -142,7 +148,7 @@ export class FrameDecoder {
       this.counters.emptyFrames++;
       return;
     }
-    this.#onPayload(this.#buffer, length);
+    if (!this.#closed) this.#onPayload(this.#buffer, length);
     this.counters.frames++;
   }
 

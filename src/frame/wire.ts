@@ -87,14 +87,7 @@ export class SerialWire implements Wire {
     this.#options = options;
     this.#clock = options.clock;
     this.#baud = options.baud;
-    this.#decoder = new FrameDecoder(
-      (payload, length) => {
-        if (this.#serial) options.onPayload(payload, length);
-      },
-      () => {
-        if (this.#serial) options.onNoise();
-      },
-    );
+    this.#decoder = new FrameDecoder(options.onPayload, options.onNoise);
     this.counters = Object.assign(this.#decoder.counters, {
       framesSent: 0,
       bytesSent: 0,
@@ -150,6 +143,7 @@ export class SerialWire implements Wire {
   close(): void {
     this.#clock.clear(this.#drainTimer);
     this.#drainWaiters.length = 0;
+    this.#decoder.close();
     this.#close();
   }
 
