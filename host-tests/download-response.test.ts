@@ -2,7 +2,14 @@
 
 import { assert } from "chai";
 import { Random } from "../host/sim/random.js";
-import { HEADERS_WANTED, type Judgement, judge, VALIDATOR_LENGTH_MAX, validatorOf } from "../src/download/response.js";
+import {
+  announcedDigests,
+  HEADERS_WANTED,
+  type Judgement,
+  judge,
+  VALIDATOR_LENGTH_MAX,
+  validatorOf,
+} from "../src/download/response.js";
 
 const SIZE = 1000;
 const ETAG = '"abc"';
@@ -231,6 +238,7 @@ describe("The judgement", () => {
     for (const status of [200, 206, 302, 416]) judge({ offset: 1, sizeBytes: 2 }, status, spy);
     judge({ offset: 1, sizeBytes: 2 }, 206, new Map([["content-range", "bytes 1-1/2"]]));
     seen.add("last-modified");
+    announcedDigests(spy);
     for (const name of seen) assert.include(HEADERS_WANTED, name);
     assert.sameMembers(
       [...seen, "content-range"].filter((name, at, all) => all.indexOf(name) === at),

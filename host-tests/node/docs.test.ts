@@ -1,9 +1,6 @@
-/**
- * What the documents say, held against what is there. They are read as people read them: tables by their headings, code
- * blocks by their language.
- */
+/** What the documents say, held against what is there: the catalogue, the source, a running Ferry, package.json. */
 
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { assert } from "chai";
 import { build } from "esbuild";
@@ -15,56 +12,16 @@ import { prefetchStatusOf } from "../../src/mcu/service.js";
 import { type Args, type Call, type CallName, callNames, calls, type FieldType } from "../../src/rpc/catalogue.js";
 import { OPCODE_INVOKE, OPCODE_ONEWAY, PrefetchStatus, RpcStatus } from "../../src/rpc/protocol.js";
 import { imageBytesMax } from "../../src/store/image-store.js";
+import { anchorsOf, codeBlocksOf, DOCUMENTS, linkTargetsOf, read, rowsOf } from "./documents.js";
 
-const DOCUMENTS = ["README.md", "docs/protocol.md", "docs/recovery.md"] as const;
-type Document = (typeof DOCUMENTS)[number];
-
+/** What the column "status" says. */
 const SERVED = "yes";
 const ANSWERED_UNKNOWN = "not yet: answers 0x13";
 const DROPPED = "not yet: counted and dropped";
 const CALLED = "called";
 const NOT_CALLED = "not yet called";
 
-interface Table {
-  readonly columns: readonly string[];
-  readonly rows: readonly (readonly string[])[];
-}
-
-function read(path: string): string {
-  return readFileSync(path, "utf8");
-}
-
-function cellsOf(line: string): string[] {
-  return line
-    .split("|")
-    .slice(1, -1)
-    .map((cell) => cell.trim().replace(/^`(.*)`$/, "$1"));
-}
-
-/** All tables of a document; cells that are all code lose their ticks. */
-function tablesOf(document: Document): Table[] {
-  const blocks = read(document).match(/(?:^\|.*\n)+/gm) ?? [];
-  return blocks.map((block) => {
-    const [columns = [], , ...rows] = block.trimEnd().split("\n").map(cellsOf);
-    return { columns, rows };
-  });
-}
-
-/** The rows of all tables with these columns. */
-function rowsOf(document: Document, ...columns: readonly string[]): (readonly string[])[] {
-  const rows = tablesOf(document)
-    .filter((table) => table.columns.join() === columns.join())
-    .flatMap((table) => table.rows);
-  assert.isNotEmpty(rows, `${document} has no table with the columns ${columns.join(", ")}`);
-  return rows;
-}
-
-function codeBlocksOf(document: Document, language: string): string[] {
-  return [...read(document).matchAll(/^```(\w+)\n([\s\S]*?)^```$/gm)]
-    .filter((match) => match[1] === language)
-    .map((match) => match[2] ?? "");
-}
-
+/** Paths of all TypeScript, at any depth. */
 function sourcesBelow(folder: string): string[] {
   return readdirSync(folder, { recursive: true, encoding: "utf8" })
     .filter((path) => path.endsWith(".ts"))
@@ -78,7 +35,7 @@ function foldersIn(folder: string): string[] {
     .sort();
 }
 
-/** A program as one script that gives its exports to `take`. */
+/** A program as one plain script, whose exports are in its variable `program`. Imports start at the directory. */
 async function bundle(text: string, directory: string): Promise<string> {
   const { outputFiles } = await build({
     stdin: { contents: text, resolveDir: resolve(directory), loader: "ts" },
@@ -106,6 +63,14 @@ function documentedAs(...statuses: readonly string[]): CallName[] {
   return callRows()
     .filter((row) => statuses.includes(row[5] ?? ""))
     .map((row) => row[1] as CallName);
+}
+
+/** Any value that the type can carry. */
+function zeroOf(type: FieldType): unknown {
+  if (type === "string") return "";
+  if (type === "binary") return new Uint8Array(0);
+  if (type === "bool") return false;
+  return type === "i64" ? 0n : 0;
 }
 
 describe("docs/protocol.md", () => {
@@ -344,27 +309,3 @@ describe("The documents' links", () => {
     });
   }
 });
-
-/** Relative ones, in the order of the text. */
-function linkTargetsOf(text: string): string[] {
-  return [...text.matchAll(/\]\(([^)\s]+)\)/g)]
-    .map((match) => match[1] ?? "")
-    .filter((target) => !/^\w+:/.test(target));
-}
-
-/** Of the headings, as the usual renderers make them. */
-function anchorsOf(text: string): string[] {
-  return [...text.matchAll(/^#+ (.*)$/gm)].map(({ 1: heading = "" }) =>
-    heading
-      .toLowerCase()
-      .replace(/[^\w\- ]/g, "")
-      .replaceAll(" ", "-"),
-  );
-}
-
-function zeroOf(type: FieldType): unknown {
-  if (type === "string") return "";
-  if (type === "binary") return new Uint8Array(0);
-  if (type === "bool") return false;
-  return type === "i64" ? 0n : 0;
-}

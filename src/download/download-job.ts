@@ -15,7 +15,7 @@ import { type ImageFacts, ImageInspector } from "../image/inspector.js";
 import { mismatch, type Offer } from "../image/offer.js";
 import type { Clock, DigestClass, HttpClientClass, Io, TimerHandle } from "../ports.js";
 import { DownloadRequest, SLICE_BYTES } from "./download-request.js";
-import { HEADERS_WANTED, type Judgement, judge } from "./response.js";
+import { announcedDigests, HEADERS_WANTED, type Judgement, judge } from "./response.js";
 import { Retries } from "./retries.js";
 
 /** Between two pauses. */
@@ -74,6 +74,8 @@ export class DownloadJob {
   #timer: TimerHandle;
   /** The announced length of the body ends where the image does. */
   #lengthKnown = false;
+  /** Digests of the file, as its server gives them. */
+  #announced: { sha256?: string; md5?: string } = {};
   #redirects = 0;
   #closed = false;
 
@@ -133,7 +135,10 @@ export class DownloadJob {
     this.#request = new DownloadRequest(
       { clock, port, target, headers: this.#headers(asked.offset), headersMask: HEADERS_WANTED },
       {
-        onHeaders: (status, headers) => this.#onAnswer(target, judge(asked, status, headers)),
+        onHeaders: (status, headers) => {
+          this.#announced = announcedDigests(headers);
+          this.#onAnswer(target, judge(asked, status, headers));
+        },
         onBytes: (bytes) => this.#onBytes(bytes),
         onEnd: () => this.#onEnd(),
         onFailed: (cause, reason) => this.#retry(cause, reason),
@@ -235,7 +240,8 @@ export class DownloadJob {
   #verify(): void {
     this.#hangUp();
     const facts = this.#inspector.finish();
-    const problem = mismatch(this.#staging.offer, facts);
+    // The offer's own digests count for more than what a server says of its file.
+    const problem = mismatch({ ...this.#announced, ...this.#staging.offer }, facts);
     if (problem) return this.#mismatch(problem);
     if (this.#store(() => this.#staging.complete(facts))) this.#end(() => this.#events.onComplete());
   }

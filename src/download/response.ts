@@ -5,6 +5,9 @@
  * range, have changed the file, redirect, or send an error page: none of it may ever be joined to what is staged.
  */
 
+import { fromBase64 } from "../base/base64.js";
+import { fromHex, toHex } from "../base/hex.js";
+
 /** What was asked for. */
 export interface Asked {
   /** Bytes in hand; 0 asks for the whole file. */
@@ -39,6 +42,8 @@ export const HEADERS_WANTED: readonly string[] = Object.freeze([
   "last-modified",
   "location",
   "transfer-encoding",
+  "x-md5",
+  "x-sha256",
 ]);
 
 export function judge(asked: Asked, status: number, headers: ReadonlyMap<string, string>): Judgement {
@@ -132,6 +137,16 @@ function isKeepable(validator: string): boolean {
     if (code < 0x20 || code > 0x7e) return false;
   }
   return true;
+}
+
+/** What the server says of the whole file, as Blynk's does; lower-case hexadecimal. What cannot be read says nothing. */
+export function announcedDigests(headers: ReadonlyMap<string, string>): { sha256?: string; md5?: string } {
+  const sha256 = fromBase64(headers.get("x-sha256") ?? "");
+  const md5 = fromHex(headers.get("x-md5") ?? "");
+  return {
+    ...(sha256?.length === 32 ? { sha256: toHex(sha256) } : {}),
+    ...(md5?.length === 16 ? { md5: toHex(md5) } : {}),
+  };
 }
 
 /** The announced length of the body; a chunked body has none, whatever content-length says. */
