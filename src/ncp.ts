@@ -13,7 +13,7 @@ import { McuLink } from "./mcu/link.js";
 import { Presence } from "./mcu/presence.js";
 import { serveMcu } from "./mcu/service.js";
 import { McuUpdateCalls } from "./mcu/update-calls.js";
-import type { Clock, DigestClass, Directory, Io, KeyValue, SerialClass, System } from "./ports.js";
+import type { Clock, DigestClass, Directory, Io, KeyValue, SerialClass, System, TimerHandle } from "./ports.js";
 import type { OutboxCounters } from "./rpc/outbox.js";
 import { NcpState } from "./rpc/protocol.js";
 import type { SessionCounters } from "./rpc/session.js";
@@ -25,6 +25,12 @@ import type { Verdict } from "./update/verdict.js";
 export const FERRY_VERSION = "0.1.0";
 
 const KEY_VALUE_DOMAIN = "ferry";
+
+/**
+ * An MCU that talks and does not initialize for so long has not noticed that Ferry restarted (Blynk's low-level example
+ * and Zephyr hosts at the initial baud never do): it is offered what is pending. Arduino hosts need up to a minute.
+ */
+export const ADOPTION_MS = 90_000;
 
 export interface NcpOptions {
   clock: Clock;
@@ -66,6 +72,7 @@ export class Ncp {
   readonly #updater: Updater<StagedImage>;
   #state: number = NcpState.NOT_INITIALIZED;
   #firmware = "";
+  #adoptionTimer: TimerHandle;
 
   /** Starts at once: takes up what the last life left and listens to the MCU. */
   constructor(options: NcpOptions) {
@@ -121,6 +128,7 @@ export class Ncp {
   }
 
   close(): void {
+    this.#options.clock.clear(this.#adoptionTimer);
     this.#presence.stop();
     this.#updater.close();
     this.#images.close();
@@ -135,7 +143,7 @@ export class Ncp {
       ...(Wire ? { Wire } : {}),
       ...(initialBaud ? { initialBaud } : {}),
       onBaud: (baud) => this.#tell({ kind: "baud", baud }),
-      onHeard: () => this.#presence.heard(),
+      onHeard: () => this.#onHeard(),
       onFault: (call, error) => this.#tell({ kind: "fault", detail: `${call}: ${messageOf(error)}` }),
     });
   }
@@ -167,7 +175,15 @@ export class Ncp {
     });
   }
 
+  #onHeard(): void {
+    this.#presence.heard();
+    if (this.#state !== NcpState.NOT_INITIALIZED || this.#adoptionTimer !== undefined) return;
+    this.#adoptionTimer = this.#options.clock.set(() => this.#updater.onMcuReady(), ADOPTION_MS);
+  }
+
   #onInitialized(template: string): void {
+    this.#options.clock.clear(this.#adoptionTimer);
+    this.#adoptionTimer = undefined;
     this.#setState(NcpState.IDLE);
     this.#presence.watch();
     this.#tell({ kind: "initialized", template, firmware: this.#firmware });

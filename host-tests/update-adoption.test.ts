@@ -1,0 +1,39 @@
+/** MCUs that do not notice a restart of Ferry's, and go on as if it knew them. */
+
+import { assert } from "chai";
+import { Workbench } from "../host/peers/workbench.js";
+import { ADOPTION_MS } from "../src/ncp.js";
+
+describe("after a restart of Ferry's that the MCU did not notice", () => {
+  for (const [who, behavior] of [
+    ["Zephyr at the initial baud", { bringUp: "zephyr", targetBaud: 38_400, hasNcpResetPin: true }],
+    [
+      "the low-level example, which sends a value now and then",
+      { bringUp: "low-level", targetBaud: 38_400, virtualWriteEveryMs: 10_000 },
+    ],
+  ] as const) {
+    it(`offers a pending update again to ${who}`, () => {
+      const mcu = { ...behavior, prefetch: true, acceptOffer: "never answer" } as const;
+      const bench = new Workbench({ mcu, powerReturnsAfterMs: 1_000 });
+      bench.start();
+      bench.offer();
+      bench.runUntil(() => bench.last("phase")?.phase === "open", 10_000, "an offer without an answer");
+      bench.device.powerOff();
+      bench.mcu.behavior.acceptOffer = true;
+      bench.runUntil(() => bench.count("ferried") > 0, 10 * 60_000, "a chunk");
+      assert.equal(bench.device.boots, 2);
+      assert.equal(bench.mcu.record.initializations, 1, "it initialized by itself");
+      assert.equal(bench.awaitVerdict().kind, "succeeded");
+      assert.isTrue(bench.mcuRunsNewImage);
+    });
+  }
+
+  it("leaves an MCU alone that initializes by itself", () => {
+    const bench = new Workbench({ mcu: { prefetch: true } });
+    bench.start();
+    bench.device.restart();
+    bench.clock.advance(2 * ADOPTION_MS);
+    assert.equal(bench.count("initialized"), 2);
+    assert.isUndefined(bench.last("phase"));
+  });
+});
