@@ -193,6 +193,7 @@ export class Ncp {
   /** Silent, where a restarted MCU looks: no state is announced, for Zephyr hosts re-initialize on it for ever. */
   #onMcuLost(): void {
     this.#state = NcpState.NOT_INITIALIZED;
+    this.#adoptionTimer = undefined; // none runs: the MCU had initialized
     this.#link.session.forgetPeer();
     this.#link.resetBaud();
     this.#updater.onMcuLost();

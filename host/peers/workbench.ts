@@ -3,11 +3,13 @@
  * network. Tests, bench and demo start here.
  */
 
+import { toHex } from "../../src/base/hex.js";
 import type { Offer } from "../../src/image/offer.js";
 import type { NcpNews } from "../../src/ncp.js";
 import type { Verdict } from "../../src/update/verdict.js";
 import { VirtualClock } from "../sim/clock.js";
 import { type DeviceOverrides, SimDevice } from "../sim/device.js";
+import { SimDigest } from "../sim/digest.js";
 import { Network, type NetworkConditions } from "../sim/network.js";
 import type { SimStorage } from "../sim/storage.js";
 import { type UartEndOptions, UartLine } from "../sim/uart.js";
@@ -137,6 +139,13 @@ export class Workbench {
 
   count(kind: NcpNews["kind"]): number {
     return this.news.filter((news) => news.kind === kind).length;
+  }
+
+  /** Of the served image, as an offer carries it. */
+  sha256OfImage(): string {
+    const digest = new SimDigest("SHA256");
+    digest.write(this.image);
+    return toHex(new Uint8Array(digest.close()));
   }
 
   /** Whether the MCU runs exactly the offered bytes: the oracle outside the device. */
