@@ -3,6 +3,7 @@
  * busy this computer is. `--json` prints one object as the last line.
  */
 
+import { type FlashFigures, measureFileStaging } from "./flash.js";
 import { BAUDS, type LineFigures, measureLine } from "./line.js";
 import { type MemoryFigures, measureMemory } from "./memory.js";
 import { measureXsCost, type XsCost } from "./xs-cost.js";
@@ -18,6 +19,8 @@ interface Figures {
   /** The engine is charged with making the frames, too: what the TypeScript wire would reach on the chip itself. */
   readonly lineAllWorkCharged: Readonly<Record<string, LineFigures>>;
   readonly memory: MemoryFigures;
+  /** By place: what staging an image costs the flash. */
+  readonly flash: Readonly<Record<string, FlashFigures>>;
 }
 
 async function measure(progress: (text: string) => void): Promise<Figures> {
@@ -34,7 +37,9 @@ async function measure(progress: (text: string) => void): Promise<Figures> {
   }
   progress("heap while ferrying 64 KiB and 1 MiB");
   const memory = await measureMemory();
-  return { msPerStep: MS_PER_STEP, xs, line, lineAllWorkCharged, memory };
+  progress("flash wear of staging 512 KiB");
+  const flash = { files: measureFileStaging() };
+  return { msPerStep: MS_PER_STEP, xs, line, lineAllWorkCharged, memory, flash };
 }
 
 function print(figures: Figures): void {
@@ -52,6 +57,13 @@ function print(figures: Figures): void {
     rows.push([`memory.${name}`, `growth ${growthSlots} slots while ferrying, ${afterwardsSlots} afterwards`]);
   }
   rows.push(["memory.growsWithImageBySlots", String(growsWithImageBySlots)]);
+  for (const [place, wear] of Object.entries(figures.flash)) {
+    const { programmedPerImageByte, erasesPerSectorMax, erasesPerImageSector } = wear;
+    rows.push([
+      `flash.${place}`,
+      `programmed ${round(programmedPerImageByte, 3)} per image byte, erased ${round(erasesPerImageSector, 2)} sectors per image sector, one at most ${erasesPerSectorMax} times`,
+    ]);
+  }
   const width = Math.max(...rows.map(([name]) => name.length));
   for (const [name, value] of rows) console.log(`${name.padEnd(width)}  ${value}`);
 }

@@ -1,0 +1,36 @@
+/** What staging an image costs the flash: bytes programmed for each of its bytes, and how often one sector is erased. */
+
+import { Workbench } from "../host/peers/workbench.js";
+import { Random } from "../host/sim/random.js";
+
+const IMAGE_BYTES = 512 * 1024;
+
+export interface FlashFigures {
+  /** Bytes programmed, records and file system included, over bytes of the image. */
+  readonly programmedPerImageByte: number;
+  /** Of the sector that was erased most. */
+  readonly erasesPerSectorMax: number;
+  readonly erasesPerImageSector: number;
+}
+
+const SECTOR_BYTES = 4096;
+
+/** Stages one image in LittleFS on a fresh module of 4 MB. */
+export function measureFileStaging(): FlashFigures {
+  const bench = new Workbench({
+    image: new Random(1).bytes(IMAGE_BYTES),
+    mcu: { prefetch: true, eraseMs: 0 },
+  });
+  bench.start();
+  const { wear } = bench.device.storage;
+  const programmedBefore = wear.bytesProgrammed;
+  const erasesBefore = wear.sectorErases.slice();
+  bench.offer({ type: "", version: "", build: "" });
+  bench.runUntil(() => bench.count("staged") === 1, 600_000, "the staged image");
+  const erases = wear.sectorErases.map((count, sector) => count - (erasesBefore[sector] ?? 0));
+  return {
+    programmedPerImageByte: (wear.bytesProgrammed - programmedBefore) / IMAGE_BYTES,
+    erasesPerSectorMax: Math.max(...erases),
+    erasesPerImageSector: erases.reduce((sum, count) => sum + count, 0) / (IMAGE_BYTES / SECTOR_BYTES),
+  };
+}
