@@ -255,7 +255,7 @@ describe("A download whose storage fails", () => {
     filler.write(new Uint8Array(18 * 4000), 0);
     filler.close();
     const failed = assertFailed(bench.run(), { stage: "download", cause: "storage" }, /staging failed: LFS ERR -28/);
-    assert.isAbove(failed.offset ?? 0, SEGMENT_BYTES);
+    assert.isAtLeast(failed.offset ?? 0, SEGMENT_BYTES);
     assert.strictEqual(bench.network.connections, 0);
     root.delete("filler");
     assert.deepEqual(bench.run(), COMPLETE);

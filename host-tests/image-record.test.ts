@@ -21,6 +21,8 @@ describe("The record of an image", () => {
     assert.deepEqual(decodeImageRecord(encodeImageRecord(good)), good);
     const bare = { born: 7, offer: makeOffer(1) };
     assert.deepEqual(decodeImageRecord(encodeImageRecord(bare)), bare);
+    const inSlot = { ...good, slot: { label: "ota_1", sizeBytes: 4096 } };
+    assert.deepEqual(decodeImageRecord(encodeImageRecord(inSlot)), inSlot);
   });
 
   const bad: readonly (readonly [what: string, record: unknown])[] = [
@@ -37,6 +39,9 @@ describe("The record of an image", () => {
     ["an offer of half bytes", { ...good, offer: { ...good.offer, sizeBytes: 10.5 } }],
     ["an offer of more bytes than any image has", { ...good, offer: { ...good.offer, sizeBytes: 1e12 } }],
     ["a validator that is no text", { ...good, validator: 1 }],
+    ["a slot that is none", { ...good, slot: "ota_1" }],
+    ["a slot without a label", { ...good, slot: { sizeBytes: 1 } }],
+    ["a slot without a size", { ...good, slot: { label: "ota_1" } }],
     ["completion without a number", { ...good, complete: { ...complete, crc32: "1" } }],
     ["a short MD5", { ...good, complete: { ...complete, md5: "00" } }],
     ["a SHA-256 that is no hexadecimal", { ...good, complete: { ...complete, sha256: "g".repeat(64) } }],

@@ -5,7 +5,8 @@ import { mountFiles } from "../host/sim/files.js";
 import { SimKeyValue } from "../host/sim/key-value.js";
 import { toHex } from "../src/base/hex.js";
 import type { Offer } from "../src/image/offer.js";
-import { IMAGES_MAX, type ImageStore, type StagedImage } from "../src/store/image-store.js";
+import type { ImageStore, StagedImage } from "../src/store/image-store.js";
+import { IMAGES_MAX } from "../src/store/place.js";
 import { blocksFor, SEGMENT_BYTES } from "../src/store/segments.js";
 import {
   appendRest,

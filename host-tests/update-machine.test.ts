@@ -208,6 +208,28 @@ describe("the update machine", () => {
     }
   });
 
+  it("remembers the image that the MCU last proved good, into the next life", () => {
+    const before: Offer = { ...OFFER, url: "", version: "", sha256: "aa".repeat(32) };
+    const back = (reported: FirmwareInfo): UpdateEvent => ({ kind: "mcu-ready", reported });
+    const served = [READY, OFFERED, YES, START, STAGED, TAKEN];
+    const next: UpdateEvent = { kind: "offered", offer: { ...OFFER, version: "3" }, running: NEW, before };
+    const other: UpdateEvent = { ...next, before: { ...before, sha256: "bb".repeat(32) } };
+    const failed: UpdateEvent = { kind: "offer-answered", yes: false };
+    for (const [what, events, expected] of [
+      ["the one before, which succeeded", [...served, back(NEW), next], before],
+      ["none after a failure", [READY, OFFERED, failed, next], undefined],
+      ["none while the first is under way", [READY, OFFERED, YES, next], undefined],
+      ["the same after more failures", [...served, back(NEW), next, failed, other, failed, other], before],
+      ["none when the success was rolled back", [...served, back(NEW), back(OLD), next], undefined],
+      ["none when what succeeded is not there any more", [...served, back(NEW), OFFERED], undefined],
+    ] as const) {
+      const { state } = run(...events);
+      assert.deepEqual(state.lastGood, expected, what);
+      const body = encodeUpdate(state);
+      assert.deepEqual(body && decodeUpdate(body).lastGood, expected, `${what}, recalled`);
+    }
+  });
+
   it("begins the next life where the last one ended, from its record", () => {
     for (const [events, phase] of [
       [[OFFERED], "queued"],

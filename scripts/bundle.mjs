@@ -1,26 +1,34 @@
 /** How Ferry's TypeScript becomes something that Node runs: ES modules under build/. */
 
 import { readdirSync, rmSync } from "node:fs";
+import { dirname, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 
-/** Tools that start programs of their own, found beside their own files. All other packages go into the bundle. */
-const TOOL_PACKAGES = ["esbuild", "typescript"];
+export const root = dirname(dirname(fileURLToPath(import.meta.url)));
+
+/**
+ * Packages that stay outside of the bundle: tools that start programs found beside their own files, and what asks for
+ * Node's modules with require(), which an ES module does not have.
+ */
+const EXTERNAL_PACKAGES = ["esbuild", "typescript", "node-forge"];
 
 /**
  * Bundles the entry points into outdir, which is emptied first, each at its own path with `.js` for `.ts`.
  *
  * @param {string[]} entryPoints paths from the project's root
- * @param {string} outdir
+ * @param {string} outdir likewise
  */
 export async function bundleForNode(entryPoints, outdir) {
-  rmSync(outdir, { recursive: true, force: true });
+  rmSync(resolve(root, outdir), { recursive: true, force: true });
   await build({
+    absWorkingDir: root,
     entryPoints,
     outdir,
     outbase: ".",
     bundle: true,
     splitting: true,
-    external: TOOL_PACKAGES,
+    external: EXTERNAL_PACKAGES,
     platform: "node",
     format: "esm",
     target: "node20",

@@ -18,6 +18,7 @@ import type { OutboxCounters } from "./rpc/outbox.js";
 import { NcpState } from "./rpc/protocol.js";
 import type { SessionCounters } from "./rpc/session.js";
 import { ImageStore, type StagedImage } from "./store/image-store.js";
+import type { SlotPorts } from "./store/passive-slot.js";
 import { RecordSlot } from "./store/record-slot.js";
 import { type UpdateNews, Updater } from "./update/updater.js";
 import type { Verdict } from "./update/verdict.js";
@@ -39,7 +40,8 @@ export interface NcpOptions {
   Wire?: WireClass;
   initialBaud?: number;
   keyValue: KeyValue;
-  storage: { root: Directory; capacityBytes: number };
+  /** `slot`: the way to the app slots, so that the passive one can take images that are too large for the files. */
+  storage: { root: Directory; capacityBytes: number; slot?: SlotPorts };
   network: HttpPorts;
   Digest: DigestClass;
   /** Another CRC-32 than the one in TypeScript. */
@@ -80,8 +82,8 @@ export class Ncp {
     const { clock, Digest, network } = options;
     const crc32 = options.crc32 ?? crc32InTypeScript;
     const domain = options.keyValue.open({ path: KEY_VALUE_DOMAIN, format: "buffer" });
-    const { root, capacityBytes } = options.storage;
-    this.#images = new ImageStore({ directory: root, capacityBytes, domain, crc32 });
+    const { root: directory, ...sizeAndSlot } = options.storage;
+    this.#images = new ImageStore({ directory, ...sizeAndSlot, domain, crc32 });
     this.#link = this.#makeLink();
     this.#presence = new Presence({
       clock,

@@ -123,6 +123,23 @@ export interface KeyValue {
   open(options: { path: string; mode?: "r" | "r+"; format?: "buffer" }): KeyValueDomain;
 }
 
+// ---- app slots (esp_ota_ops.h) --------------------------------------------------------------------------------
+
+/** What the boot loader thinks of the app slots: thin native calls, for the SDK has none. */
+export interface Slots {
+  /**
+   * Label of the slot that flash path "nextota" opens (esp_ota_get_next_update_partition). `undefined` when that is
+   * none, or, on a chip with a single slot, the running one.
+   */
+  passiveLabel(): string | undefined;
+  /**
+   * Whether nothing in the passive slot is needed any more: the running app is the one that boots next
+   * (esp_ota_get_boot_partition), and it is confirmed (esp_ota_get_state_partition of the running one says VALID, or
+   * UNDEFINED where the boot loader does no rollback). May change while Ferry runs, so ask before each erase.
+   */
+  passiveIsFree(): boolean;
+}
+
 // ---- embedded:update ----------------------------------------------------------------------------------------
 
 /** Writes the passive app slot, in order, erasing as it goes. */

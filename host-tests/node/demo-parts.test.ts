@@ -112,6 +112,8 @@ describe("The demo's arguments", () => {
       baud: 460_800,
       chunkBytes: 1024,
       cutAfter: undefined,
+      flakySeed: undefined,
+      https: false,
       engine: "node",
       out: "ferry-demo",
       json: false,
@@ -122,6 +124,13 @@ describe("The demo's arguments", () => {
   it("may come in any order and in both spellings", () => {
     const options = parseOptions(["--baud=9600", "a.bin", "--cut", "3", "--json", "--out", "x=y", "--engine", "xs"]);
     assert.deepInclude(options, { baud: 9600, file: "a.bin", cutAfter: 3, json: true, out: "x=y", engine: "xs" });
+  });
+
+  it("take a seed for the flaky network, or have one", () => {
+    assert.strictEqual(parseOptions(["--flaky=0"]).flakySeed, 0);
+    const options = parseOptions(["--flaky", "a.bin", "--https"]);
+    assert.deepInclude(options, { file: "a.bin", https: true });
+    assert.isNumber(options.flakySeed);
   });
 
   it("take a file with a dash in front behind --", () => {

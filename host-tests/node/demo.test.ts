@@ -11,9 +11,9 @@ import type { Summary } from "../../host/cli/demo/summary.js";
 import { makeFirmware, tagBytes } from "../../host/peers/firmware.js";
 import { CHUNK_BYTES_MAX } from "../../src/mcu/service.js";
 
-const ENTRY = "host/cli/demo.ts";
+const ENTRY = "host/cli/ferry.ts";
 /** What scripts/run.mjs makes of the entry. */
-const PROGRAM = "build/run/host/cli/demo/host/cli/demo.js";
+const PROGRAM = "build/run/host/cli/ferry/host/cli/ferry.js";
 const TAGGED = { type: "TMPL0123456789", version: "3.1.4", build: "Dec  1 2026 08:00:00" };
 const DEFAULT_BYTES = 256 * 1024;
 
@@ -28,7 +28,8 @@ describe("The demo", () => {
   let out: string;
 
   before(() => {
-    const { status, stdout } = spawnSync(process.execPath, ["scripts/run.mjs", ENTRY, "--help"], { encoding: "utf8" });
+    const command = ["scripts/run.mjs", ENTRY, "demo", "--help"];
+    const { status, stdout } = spawnSync(process.execPath, command, { encoding: "utf8" });
     assert.strictEqual(status, 0);
     assert.match(stdout, /usage: npm run demo -- \[FILE\]/);
     folder = mkdtempSync(join(tmpdir(), "ferry-demo-"));
@@ -39,7 +40,7 @@ describe("The demo", () => {
 
   function start(args: readonly string[]): ChildProcess {
     const target = args.includes("--out") ? [] : ["--out", out];
-    return spawn(process.execPath, [PROGRAM, ...target, ...args], { stdio: ["ignore", "pipe", "pipe"] });
+    return spawn(process.execPath, [PROGRAM, "demo", ...target, ...args], { stdio: ["ignore", "pipe", "pipe"] });
   }
 
   function run(...args: string[]): Promise<Result> {
@@ -208,6 +209,79 @@ describe("The demo", () => {
     });
   });
 
+  describe("with --flaky", () => {
+    const image = makeFirmware(70_000, TAGGED, 13);
+    let file: string;
+
+    before(() => {
+      file = store("flaky.bin", image);
+    });
+
+    it("comes through what the network does, with one request for each misfortune and one for the rest", async () => {
+      const { download, network } = await succeed(image, file, "--flaky");
+      const { cut, stalled, unavailable } = network ?? { cut: 0, stalled: 0, unavailable: 0 };
+      for (const count of [cut, stalled, unavailable]) assert.isAbove(count, 0);
+      assert.strictEqual(download.requests, cut + unavailable + 1, "a stall comes before a cut");
+      assert.isBelow(download.bytes, image.length * 1.5, "nothing is fetched anew");
+    });
+
+    it("repeats itself by the seed, on both engines", async () => {
+      const faults: unknown[] = [];
+      for (const args of [["--flaky=7"], ["--flaky=7", "--engine", "xs"], ["--flaky=8"]]) {
+        const { network, download } = await succeed(image, file, ...args);
+        faults.push({ ...network, requests: download.requests });
+      }
+      assert.deepEqual(faults[1], faults[0]);
+      assert.notDeepEqual(faults[2], faults[0]);
+    });
+
+    it("comes through with small images", async () => {
+      for (const size of [1, 60_000]) {
+        const small = makeFirmware(size, undefined, 4);
+        await succeed(small, store("small.bin", small), `--flaky=${size}`);
+      }
+    });
+
+    it("survives a power cut in the middle of it, on both engines", async () => {
+      for (const engine of ["node", "xs"]) {
+        const { cuts, network } = await succeed(image, file, "--flaky", "--cut", "8", "--engine", engine);
+        assert.strictEqual(cuts, 1);
+        assert.isAbove(network?.cut ?? 0, 0);
+      }
+    });
+
+    it("tells of it as it happens, and sums it up", async () => {
+      const { stdout } = await run(file, "--flaky=2");
+      assert.match(stdout, /network {2}flaky, seed 2\n/);
+      assert.match(stdout, /the server answered 503; asks again in \d/);
+      assert.match(stdout, /the connection ended before the file did; asks again in \d/);
+      assert.match(
+        stdout,
+        /network {2}cut \d+ connections?, stalled \d+ connections?, answered 503 to \d+ requests?\n/,
+      );
+    });
+  });
+
+  describe("with --https", () => {
+    it("fetches by real TLS, also when the network is flaky", async () => {
+      const image = makeFirmware(100_000, TAGGED, 14);
+      const file = store("secure.bin", image);
+      assert.deepEqual((await succeed(image, file, "--https")).download, { bytes: 100_000, requests: 1 });
+      const { stdout } = await run(file, "--https", "--flaky");
+      assert.match(stdout, /TLS {6}real/);
+      assert.match(stdout, /GET https:\/\/127\.0\.0\.1:\d+\/secure\.bin from byte \d+ on/);
+      assert.match(stdout, /Update succeeded/);
+    });
+
+    it("fetches by simulated TLS on XS", async () => {
+      const image = makeFirmware(5_000, TAGGED, 15);
+      const { stdout } = await run(store("secure.bin", image), "--https", "--engine", "xs");
+      assert.match(stdout, /TLS {6}simulated/);
+      assert.match(stdout, /GET https:\/\/files\.example\/secure\.bin\n/);
+      assert.isTrue(readFileSync(join(out, "received.bin")).equals(image));
+    });
+  });
+
   describe("with --engine xs", () => {
     it("does the same on a real XS engine, and shows its meter", async () => {
       const image = makeFirmware(12_345, TAGGED, 9);
@@ -262,8 +336,8 @@ describe("The demo", () => {
       ["an empty file", () => [store("empty.bin", new Uint8Array(0))], /empty\.bin is empty/],
       [
         "a file larger than any place",
-        () => [store("large.bin", new Uint8Array(0xf_0000))],
-        /large\.bin has 983040 bytes, and partition "storage" of partitions\.csv takes images of at most 9\d{5}$/,
+        () => [store("large.bin", new Uint8Array(0x18_0000))],
+        /large\.bin has 1572864 bytes, and .* app slot of partitions\.csv take images of at most 1568768$/,
       ],
       [
         "a tag with endless names",
@@ -278,6 +352,8 @@ describe("The demo", () => {
       ["a baud above the limit", () => ["--baud", "5000001"], /--baud "5000001"/],
       ["a baud that is none", () => ["--baud", "fast"], /--baud "fast"/],
       ["no cut", () => ["--cut", "0"], /--cut "0" is not a whole number of 1 or more/],
+      ["a seed that is none", () => ["--flaky=x"], /--flaky "x" is not a whole number of 0 to 4294967295/],
+      ["a seed without its equals sign", () => ["a.bin", "--flaky", "2"], /one file at a time, and "2" is a second/],
       ["another engine", () => ["--engine", "v8"], /--engine "v8" is unknown: use node or xs/],
       ["an unknown option", () => ["--colour"], /unknown option --colour: see --help/],
       ["an unknown letter", () => ["-x"], /unknown option -x/],
@@ -300,9 +376,8 @@ describe("The demo", () => {
   it("explains itself with --help", async () => {
     const { exitCode, stdout, stderr } = await run("--help");
     assert.deepEqual([exitCode, stderr], [0, ""]);
-    for (const word of ["--baud", "--chunk", "--cut", "--engine", "--out", "--json", "payloadShare", "Exit codes"]) {
-      assert.include(stdout, word);
-    }
+    const flags = ["--baud", "--chunk", "--cut", "--flaky", "--https", "--engine", "--out", "--json"];
+    for (const word of [...flags, "payloadShare", "Exit codes"]) assert.include(stdout, word);
   });
 
   for (const engine of ["node", "xs"] as const) {

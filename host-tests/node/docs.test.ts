@@ -11,7 +11,8 @@ import { FrameDecoder } from "../../src/frame/decoder.js";
 import { prefetchStatusOf } from "../../src/mcu/service.js";
 import { type Args, type Call, type CallName, callNames, calls, type FieldType } from "../../src/rpc/catalogue.js";
 import { OPCODE_INVOKE, OPCODE_ONEWAY, PrefetchStatus, RpcStatus } from "../../src/rpc/protocol.js";
-import { imageBytesMax } from "../../src/store/image-store.js";
+import { imageBytesMax } from "../../src/store/place.js";
+import { IMAGE_RECOVERY } from "../../src/store/recovery.js";
 import { anchorsOf, codeBlocksOf, DOCUMENTS, linkTargetsOf, read, rowsOf } from "./documents.js";
 
 /** What the column "status" says. */
@@ -206,6 +207,16 @@ describe("docs/recovery.md", () => {
     for (const key of keys) assert.include(read("docs/recovery.md"), `\`${key}\``);
     const largest = imageBytesMax(bench.device.storage.partition("storage").size).toLocaleString("en-US");
     assert.include(read("docs/recovery.md"), `the largest image has ${largest} bytes`);
+  });
+});
+
+describe("docs/recovery.md, on stored images", () => {
+  it("shows the very table that the store goes by", () => {
+    const rows = rowsOf("docs/recovery.md", "record", "body", "action", "what Ferry does at its start");
+    assert.deepEqual(
+      rows,
+      IMAGE_RECOVERY.map(({ record, body, action, next }) => [record, body, action, next]),
+    );
   });
 });
 

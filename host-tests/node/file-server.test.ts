@@ -150,6 +150,6 @@ describe("A file server on loopback", () => {
 
   it("says when its port is taken", async () => {
     await serve();
-    assert.strictEqual(await causeOf(NodeFileServer.listen({ files: {} }, server.port)), "EADDRINUSE");
+    assert.strictEqual(await causeOf(NodeFileServer.listen({ files: {} }, { port: server.port })), "EADDRINUSE");
   });
 });

@@ -2,7 +2,9 @@
 
 import { createServer, type LookupFunction, type Server, type Socket } from "node:net";
 import { setImmediate, setTimeout as sleep } from "node:timers/promises";
+import { createServer as createSecureServer } from "node:tls";
 import { assert } from "chai";
+import { CertificateAuthority } from "../../host/node/certificates.js";
 import { NodeNetwork } from "../../host/node/network.js";
 import { PacedClock } from "../../host/node/paced-clock.js";
 import { SimCpu } from "../../host/sim/cpu.js";
@@ -39,8 +41,10 @@ interface World {
 }
 
 describe("On real sockets", () => {
-  let listener: Server;
+  let authority: CertificateAuthority;
+  const listeners: Server[] = [];
   let port: number;
+  let securePort: number;
   let noPort: number;
   let world: World;
   /** The server's ends of this test's connections. */
@@ -55,18 +59,24 @@ describe("On real sockets", () => {
     });
   }
 
-  before(async () => {
-    listener = createServer((socket) => {
-      const { ends } = world;
-      world.connection = socket;
-      sockets.push(socket);
-      socket.on("data", (bytes) => {
-        world.received += bytes.toString("latin1");
-      });
-      socket.on("end", () => ends.push("closed"));
-      socket.on("error", () => ends.push("reset"));
+  function accept(socket: Socket): void {
+    const { ends } = world;
+    world.connection = socket;
+    sockets.push(socket);
+    socket.on("data", (bytes) => {
+      world.received += bytes.toString("latin1");
     });
-    port = await listenAnywhere(listener);
+    socket.on("end", () => ends.push("closed"));
+    socket.on("error", () => ends.push("reset"));
+  }
+
+  before(async () => {
+    authority = new CertificateAuthority("Ferry's test authority");
+    const plain = createServer({ noDelay: true }, accept);
+    const secure = createSecureServer({ ...authority.issue(HOST), noDelay: true }, accept);
+    listeners.push(plain, secure);
+    port = await listenAnywhere(plain);
+    securePort = await listenAnywhere(secure);
     const closed = createServer();
     noPort = await listenAnywhere(closed);
     await new Promise((resolve) => closed.close(resolve));
@@ -77,13 +87,11 @@ describe("On real sockets", () => {
     for (const socket of sockets.splice(0)) socket.destroy();
   });
 
-  after((done) => {
-    listener.close(() => done());
-  });
+  after(() => Promise.all(listeners.map((listener) => new Promise((done) => listener.close(done)))));
 
-  function makeWorld(): World {
+  function makeWorld(trust: readonly string[] = []): World {
     const clock = new PacedClock();
-    const network = new NodeNetwork({ clock, lookup });
+    const network = new NodeNetwork({ clock, lookup, trust });
     const cpu = new SimCpu(clock);
     const life = {
       isOver: false,
@@ -123,6 +131,20 @@ describe("On real sockets", () => {
     return {
       Client: world.Http,
       options: { host: HOST, port },
+      noHost: "nowhere.example",
+      noPort,
+      received: () => world.received,
+      reply: (text) => world.connection?.write(text, "latin1"),
+      hangUp: () => world.connection?.end(),
+      pass: settle,
+    };
+  });
+
+  describeHttpClientContract("The HTTPS client over real sockets", () => {
+    world = makeWorld([authority.certificate]);
+    return {
+      Client: world.Https,
+      options: { host: HOST, port: securePort },
       noHost: "nowhere.example",
       noPort,
       received: () => world.received,
@@ -210,10 +232,10 @@ describe("On real sockets", () => {
       assert.include(String(result.causes[0]), "ECONNRESET");
     });
 
-    it("has no TLS, and says so", async () => {
+    it("has no TLS while it trusts nobody, and says so", async () => {
       const { result } = ask(world.Https);
       await settle();
-      assert.include(String(result.causes[0]), "no TLS");
+      assert.include(String(result.causes[0]), "this network trusts no authority");
     });
 
     it("keeps virtual time to real time while it waits, and not while bytes wait for it", async () => {

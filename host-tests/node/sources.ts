@@ -13,7 +13,7 @@ export interface Source {
 }
 
 const CODE_FOLDERS = ["src", "host", "host-tests", "bench"] as const;
-const TEXT_FOLDERS = [...CODE_FOLDERS, "scripts", "docs"] as const;
+const TEXT_FOLDERS = [...CODE_FOLDERS, "bin", "scripts", "docs"] as const;
 
 function filesBelow(folders: readonly string[], extensions: RegExp): string[] {
   const paths = folders.flatMap((folder) =>

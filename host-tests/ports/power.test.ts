@@ -11,11 +11,7 @@ describe("Power", () => {
   let cuts: string[];
   let done: string[];
   const perform = (what: string) =>
-    power.perform(
-      what,
-      () => done.push(what),
-      () => done.push(`half of ${what}`),
-    );
+    power.perform(what, () => done.push(what), { torn: () => done.push(`half of ${what}`) });
 
   beforeEach(() => {
     cuts = [];

@@ -10,13 +10,15 @@ import type { ImageFacts } from "../../src/image/inspector.js";
 import type { Offer } from "../../src/image/offer.js";
 import type { Directory } from "../../src/ports.js";
 import { ImageStore, type StagedImage } from "../../src/store/image-store.js";
+import type { SlotPorts } from "../../src/store/passive-slot.js";
 import { SimBench } from "../ports/sim-bench.js";
 
-/** Opens the store of a life, as ncp.ts does. */
-export function openStore(life: Life, directory: Directory = mountFiles(life)): ImageStore {
+/** Opens the store of a life, as ncp.ts does; without a slot it has only the files. */
+export function openStore(life: Life, directory: Directory = mountFiles(life), slot?: SlotPorts): ImageStore {
   return new ImageStore({
     directory,
     capacityBytes: life.storage.partition(FILES_PARTITION).size,
+    ...(slot ? { slot } : {}),
     domain: new SimKeyValue(life).open({ path: "ferry" }),
     crc32,
   });

@@ -1,5 +1,5 @@
 /**
- * `npm run demo`: Ferry's whole job, before one's eyes. See demo/options.ts for what it takes and gives.
+ * `ferry demo`: Ferry's whole job, before one's eyes. See demo/options.ts for what it takes and gives.
  *
  * Exit codes: 0 the MCU runs the new image, 1 the update failed, 2 bad input, with one line on standard error.
  */
@@ -23,7 +23,18 @@ const EXIT_INTERRUPTED = 130;
 
 const SILENT: DemoListener = { onServed() {}, onEvent() {} };
 
-async function main(argv: readonly string[]): Promise<number> {
+/** Runs the command with the arguments after `ferry demo`, and returns the exit code. */
+export async function main(argv: readonly string[]): Promise<number> {
+  try {
+    return await demo(argv);
+  } catch (error) {
+    if (error instanceof BadInput) complain(error.message);
+    else complain(`the demo broke: ${error instanceof Error ? error.stack : error}`);
+    return error instanceof BadInput ? EXIT_BAD_INPUT : EXIT_FAILED;
+  }
+}
+
+async function demo(argv: readonly string[]): Promise<number> {
   const options = parseOptions(argv);
   if (options.help) {
     process.stdout.write(HELP);
@@ -60,18 +71,4 @@ function prepareFolder({ out }: DemoOptions): void {
 
 function complain(message: string): void {
   process.stderr.write(`ferry demo: ${message.replace(/[\r\n]+/g, " ")}\n`);
-}
-
-// A reader that has seen enough (`| head`) is no failure of ours.
-process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-  if (error.code !== "EPIPE") throw error;
-  process.exit(EXIT_OK);
-});
-try {
-  process.exitCode = await main(process.argv.slice(2));
-} catch (error) {
-  complain(
-    error instanceof BadInput ? error.message : `the demo broke: ${error instanceof Error ? error.stack : error}`,
-  );
-  process.exitCode = error instanceof BadInput ? EXIT_BAD_INPUT : EXIT_FAILED;
 }

@@ -1,21 +1,33 @@
 /**
- * A real TCP connection, as simulated devices and servers see theirs (TcpEndpoint).
+ * A real TCP connection, plain or with TLS in it, as simulated devices and servers see theirs (TcpEndpoint).
  *
  * Bytes that nobody reads hold the sender back, and the end of the stream is told behind the bytes that came before
  * it. After close(), and after the end was told, no handler is called.
  */
 
 import type { Socket } from "node:net";
+import { TLSSocket } from "node:tls";
 import type { StreamHandlers, TcpEndpoint } from "../sim/tcp-stream.js";
 
 /** Unread bytes beyond which no more are taken from the socket: lwIP's window on the ESP32. */
 const WINDOW_BYTES = 5744;
 
+export interface NodeTcpStreamOptions {
+  /** Gets every event of the socket, and calls it back now or later, in order. */
+  readonly tell?: (event: () => void) => void;
+  /** Puts into words why no connection came about. */
+  readonly explain?: (error: Error) => Error;
+  /** What a TLS socket goes through: a reset happens down there. */
+  readonly carrier?: Socket;
+}
+
 export class NodeTcpStream implements TcpEndpoint {
   handlers: StreamHandlers = {};
   bytesPerSecondMax = Number.POSITIVE_INFINITY;
   readonly #socket: Socket;
+  readonly #carrier: Socket;
   readonly #tell: (event: () => void) => void;
+  readonly #explain: (error: Error) => Error;
   #isOpen = true;
   #isConnected = false;
   readonly #received: Uint8Array[] = [];
@@ -26,18 +38,20 @@ export class NodeTcpStream implements TcpEndpoint {
   #dueMs = 0;
   #paceTimer: NodeJS.Timeout | undefined;
 
-  /** `tell` gets every event of the socket, and calls it back now or later, in order. */
-  constructor(socket: Socket, tell: (event: () => void) => void = (event) => event()) {
+  constructor(socket: Socket, options: NodeTcpStreamOptions = {}) {
     this.#socket = socket;
-    this.#tell = tell;
+    this.#carrier = options.carrier ?? socket;
+    this.#tell = options.tell ?? ((event) => event());
+    this.#explain = options.explain ?? ((error) => error);
+    this.#isConnected = !socket.pending;
     socket.setNoDelay();
-    socket.on("connect", () => this.#onConnect());
+    socket.on(socket instanceof TLSSocket ? "secureConnect" : "connect", () => this.#onConnect());
     socket.on("data", (bytes: Uint8Array) => this.#onData(bytes));
-    socket.on("end", () => this.#finish("closed"));
-    socket.on("error", (error) => this.#finish(this.#isConnected ? "reset" : "failed", error));
+    // A handshake that ends early is an error, which follows.
+    socket.on("end", () => this.#isConnected && this.#finish("closed"));
+    socket.on("error", (error) => this.#onError(error));
     // A far end that vanishes behind a half-closed stream gives neither of the two.
-    socket.on("close", () => this.#finish("closed"));
-    this.#isConnected = !socket.connecting;
+    socket.on("close", () => this.#finish(this.#isConnected ? "closed" : "failed"));
   }
 
   /** More may come. */
@@ -76,7 +90,7 @@ export class NodeTcpStream implements TcpEndpoint {
   }
 
   end(how: "closed" | "reset" = "closed"): void {
-    if (how === "reset") this.#socket.resetAndDestroy();
+    if (how === "reset") this.#carrier.resetAndDestroy();
     else this.#socket.end();
   }
 
@@ -107,6 +121,11 @@ export class NodeTcpStream implements TcpEndpoint {
     this.#sends--;
     if (!this.#isOpen || this.#sends > 0) return;
     this.#tell(() => this.handlers.onDrained?.());
+  }
+
+  #onError(error: Error): void {
+    if (this.#isConnected) this.#finish("reset", error);
+    else this.#finish("failed", this.#explain(error));
   }
 
   #finish(how: "closed" | "reset" | "failed", cause?: Error): void {

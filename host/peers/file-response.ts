@@ -64,7 +64,12 @@ export interface FileServerBehavior {
   /** By path. Status 302 by default; without a location the header is missing. */
   readonly redirects?: Readonly<Record<string, { readonly status?: number; readonly location?: string }>>;
   readonly statusFor?: { readonly status: number; readonly times?: number };
+
+  /** What the first request meets besides all that, what the second, and so on; behind the last, nothing more. */
+  readonly turns?: readonly Oddities[];
 }
+
+export type Oddities = Omit<Partial<FileServerBehavior>, "files" | "turns">;
 
 /** The oddities that are counted when they take effect. */
 export const KNOBS = Object.freeze([

@@ -94,7 +94,8 @@ export class FileServer {
       connection.end();
       return;
     }
-    const plan = planResponse(this.behavior, request, { requests: this.requests.length, fired: this.fired });
+    const behavior = { ...this.behavior, ...this.behavior.turns?.[this.requests.length] };
+    const plan = planResponse(behavior, request, { requests: this.requests.length, fired: this.fired });
     const record = { ...request, status: plan.status, atMs: this.#clock.now(), bytesSent: 0 };
     this.requests.push(record);
     connection.bytesPerSecondMax = plan.bytesPerSecond ?? Number.POSITIVE_INFINITY;

@@ -6,11 +6,12 @@
  */
 
 import { Ncp, type NcpNews, type NcpOptions } from "../../src/ncp.js";
-import type { DigestClass, SerialClass } from "../../src/ports.js";
+import type { DigestClass, Directory, KeyValue, SerialClass } from "../../src/ports.js";
 import type { VirtualClock } from "./clock.js";
 import { DeviceClock, SimCpu } from "./cpu.js";
 import { SimDigest } from "./digest.js";
 import { mountFiles } from "./files.js";
+import { SimFlash } from "./flash.js";
 import { makeHttpClientClass } from "./http-client.js";
 import { SimKeyValue } from "./key-value.js";
 import { Life } from "./life.js";
@@ -18,17 +19,25 @@ import type { DeviceNetwork } from "./network.js";
 import { type CutKind, Power } from "./power.js";
 import { Random } from "./random.js";
 import { makeSerialClass } from "./serial.js";
+import { SimSlots } from "./slots.js";
 import { FILES_PARTITION, SimStorage } from "./storage.js";
 import type { UartEnd } from "./uart.js";
 
 /** From reset to Ferry's first task: ROM, boot loader and the engine's start. */
 export const BOOT_MS = 350;
 
+export interface StoragePorts {
+  readonly keyValue: KeyValue;
+  readonly root: Directory;
+}
+
 /** What a life of the device is built from besides the simulated hardware. */
 export type DeviceOverrides = Partial<Pick<NcpOptions, "Wire" | "crc32" | "initialBaud" | "network">> & {
   readonly Digest?: DigestClass;
   /** Puts something between Ferry and its UART: a benchmark that charges the processor for what Ferry does. */
   readonly wrapSerial?: (io: SerialClass, cpu: SimCpu) => SerialClass;
+  /** Puts something between Ferry and its storage: a test that spoils the order in which things become durable. */
+  readonly wrapStorage?: (ports: StoragePorts) => StoragePorts;
 };
 
 export interface SimDeviceOptions {
@@ -109,12 +118,17 @@ export class SimDevice {
       this.downloadedBytes += count;
     };
     const socket = { network, cpu, life, onBodyRead };
-    const { Digest = SimDigest, wrapSerial = (io) => io, ...rest } = overrides;
+    const { Digest = SimDigest, wrapSerial = (io) => io, wrapStorage = (ports) => ports, ...rest } = overrides;
+    const { keyValue, root } = wrapStorage({ keyValue: new SimKeyValue(life), root: mountFiles(life) });
     const ncp = new Ncp({
       clock: new DeviceClock(clock, cpu),
       serial: { io: wrapSerial(makeSerialClass({ end: uart, cpu, life }), cpu) },
-      keyValue: new SimKeyValue(life),
-      storage: { root: mountFiles(life), capacityBytes: this.storage.partition(FILES_PARTITION).size },
+      keyValue,
+      storage: {
+        root,
+        capacityBytes: this.storage.partition(FILES_PARTITION).size,
+        slot: { flash: new SimFlash(life), slots: new SimSlots(life) },
+      },
       network: {
         http: { io: makeHttpClientClass(socket) },
         https: { io: makeHttpClientClass(socket, { secure: true }), port: 443 },

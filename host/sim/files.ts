@@ -23,7 +23,9 @@ import { type FileMode, freeBlocks, type Mount, SimFile } from "./open-file.js";
 
 /** Opens the root directory: once in a life, as the SDK's module does. */
 export function mountFiles(life: Life): SimDirectory {
-  return new SimDirectory({ life, image: life.storage.files, openFiles: new Set() }, []);
+  const openFiles = new Set<SimFile>();
+  life.watchUnsynced(openFiles);
+  return new SimDirectory({ life, image: life.storage.files, openFiles }, []);
 }
 
 export class SimDirectory implements Directory {

@@ -77,11 +77,7 @@ export class SimFlashPartition implements FlashPartition {
     const address = this.#partition.offset + offset;
     chip.assertProgrammable(bytes, address);
     this.#life.spend(programMs(address, bytes.length));
-    this.#life.perform(
-      "flash program",
-      () => chip.program(bytes, address),
-      () => chip.tearProgram(bytes, address, random),
-    );
+    this.#life.perform("flash program", () => chip.program(bytes, address), chip.programTears(bytes, address, random));
   }
 
   eraseBlock(first: number, end = first + 1): void {
@@ -133,9 +129,6 @@ export function eraseSector(life: Life, name: string, partition: Partition, bloc
   const { chip, random } = life.storage;
   const sector = partition.offset / SECTOR_BYTES + block;
   life.spend(SECTOR_ERASE_MS);
-  life.perform(
-    name,
-    () => chip.erase(sector),
-    () => chip.tearErase(sector, random),
-  );
+  const tear = () => chip.tearErase(sector, random);
+  life.perform(name, () => chip.erase(sector), { torn: tear, "erase-torn": tear });
 }

@@ -3,12 +3,16 @@
  *
  * Writing a value and deleting one are durable and atomic: NVS writes the new version beside the old one and then
  * drops that. A value that is already there is not written again. Opening a new domain for writing stores its name.
+ *
+ * Fault model: harsher than NVS on demand. A cut of a kind that asks for it (power.ts) tears a value as a store would
+ * that writes in place: cut short, its end half programmed, or half erased.
  */
 
 import type { KeyValue, KeyValueDomain } from "../../src/ports.js";
 import { bytesOf, type Life, throwClosed } from "./life.js";
 import { programMs } from "./nor.js";
 import { blobEntries, DOMAIN_ENTRIES } from "./nvs.js";
+import type { Tears } from "./power.js";
 
 export const NAME_CHARS_MAX = 15;
 /** What one page holds. NVS spreads longer blobs over pages; Ferry keeps records, and has no business there. */
@@ -72,24 +76,57 @@ export class SimDomain implements KeyValueDomain {
     const { keyValues } = this.#life.storage;
     const entries = blobEntries(bytes.length);
     keyValues.assertSpace(entries);
-    this.#life.perform("key-value write", () => {
-      this.#values.set(key, bytes);
-      this.#life.spend(keyValues.program(entries));
-    });
+    this.#life.perform(
+      "key-value write",
+      () => {
+        this.#values.set(key, bytes);
+        this.#life.spend(keyValues.program(entries));
+      },
+      this.#writeTears(key, bytes, known),
+    );
   }
 
   delete(key: string): void {
     this.#useForWriting();
-    if (!this.#values.has(key)) return;
-    this.#life.perform("key-value delete", () => {
-      this.#values.delete(key);
-      this.#life.spend(programMs(0, 1));
-    });
+    const known = this.#values.get(key);
+    if (!known) return;
+    this.#life.perform(
+      "key-value delete",
+      () => {
+        this.#values.delete(key);
+        this.#life.spend(programMs(0, 1));
+      },
+      this.#eraseTears(key, known),
+    );
   }
 
   close(): void {
     this.#life.assertAlive();
     this.#open = false;
+  }
+
+  #writeTears(key: string, bytes: Uint8Array, known: Uint8Array | undefined): Tears {
+    const { random } = this.#life.storage;
+    return {
+      "torn-prefix": () => this.#values.set(key, bytes.slice(0, random.below(bytes.length))),
+      "torn-bits": () => {
+        const firstHalf = random.below(bytes.length);
+        const half = bytes.map((byte, at) => (at < firstHalf ? byte : byte | random.below(256)));
+        this.#values.set(key, half);
+      },
+      ...(known ? this.#eraseTears(key, known) : {}),
+    };
+  }
+
+  #eraseTears(key: string, known: Uint8Array): Tears {
+    const { random } = this.#life.storage;
+    return {
+      "erase-torn": () =>
+        this.#values.set(
+          key,
+          known.map((byte) => byte | random.below(256)),
+        ),
+    };
   }
 
   #use(): void {

@@ -6,10 +6,19 @@
  */
 
 import type { SimCpu } from "./cpu.js";
-import { type Power, PowerCut } from "./power.js";
+import { type Power, PowerCut, type Tears } from "./power.js";
+import type { Random } from "./random.js";
 import type { SimStorage } from "./storage.js";
 
 const BYTE_VIEWS = Object.freeze([Uint8Array, Int8Array, Uint8ClampedArray, DataView]);
+
+/** A file that is open for writing. */
+export interface Unsynced {
+  /** Something is written and not flushed. */
+  readonly isUnsynced: boolean;
+  /** Makes a part of it durable: what a cut may leave where a file system does not hold back unflushed data. */
+  keepPart(random: Random): void;
+}
 
 export interface LifeOptions {
   readonly storage: SimStorage;
@@ -24,6 +33,7 @@ export class Life {
   readonly #power: Power;
   readonly #cpu: SimCpu;
   readonly #restorations: number;
+  #openFiles: ReadonlySet<Unsynced> = new Set();
 
   constructor({ storage, power, cpu }: LifeOptions) {
     this.storage = storage;
@@ -45,15 +55,32 @@ export class Life {
     this.#cpu.spend(durationMs);
   }
 
+  /** The files that this life has open, as a set that changes. */
+  watchUnsynced(openFiles: ReadonlySet<Unsynced>): void {
+    this.#openFiles = openFiles;
+  }
+
   /** Performs one durable operation, or dies at it. See Power.perform. */
-  perform<T>(name: string, whole: () => T, torn?: () => void): T {
+  perform<T>(name: string, whole: () => T, tears?: Tears): T {
     this.assertAlive();
     try {
-      return this.#power.perform(name, whole, torn);
+      return this.#power.perform(name, whole, this.#withUnsynced(tears));
     } catch (error) {
       if (error instanceof PowerCut) this.#cpu.kill();
       throw error;
     }
+  }
+
+  #withUnsynced(tears: Tears | undefined): Tears | undefined {
+    const unsynced: Unsynced[] = [];
+    for (const file of this.#openFiles) if (file.isUnsynced) unsynced.push(file);
+    if (unsynced.length === 0) return tears;
+    return {
+      ...tears,
+      "unsynced-kept": () => {
+        for (const file of unsynced) file.keepPart(this.storage.random);
+      },
+    };
   }
 }
 

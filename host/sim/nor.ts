@@ -5,10 +5,12 @@
  * because it is always a bug of the caller. Every misuse is also kept in `misuses`, so that an oracle sees it when
  * the code under test swallowed the exception.
  *
- * Faults: a torn program leaves a prefix and one half-programmed byte; a torn erase leaves a sector with some bits
- * set and some not. Both draw from the seeded Random given.
+ * Faults: a torn program leaves a prefix, with or without a half-programmed byte after it, or all bytes of which the
+ * last ones are half programmed; a torn erase leaves a sector with some bits set and some not. They draw from the
+ * seeded Random given.
  */
 
+import type { Tears } from "./power.js";
 import type { Random } from "./random.js";
 
 export const SECTOR_BYTES = 4096;
@@ -99,6 +101,24 @@ export class NorChip {
     this.read(stored, address + whole);
     const torn = bytes.slice(0, whole + 1);
     torn[whole] = (stored[0] as number) & ((torn[whole] as number) | random.below(256));
+    this.program(torn, address);
+  }
+
+  /** The ways in which a power cut can tear program(). */
+  programTears(bytes: Uint8Array, address: number, random: Random): Tears {
+    return {
+      torn: () => this.tearProgram(bytes, address, random),
+      "torn-prefix": () => this.program(bytes.subarray(0, random.below(bytes.length)), address),
+      "torn-bits": () => this.#programHalf(bytes, address, random),
+    };
+  }
+
+  #programHalf(bytes: Uint8Array, address: number, random: Random): void {
+    if (bytes.length === 0) return;
+    const stored = new Uint8Array(bytes.length);
+    this.read(stored, address);
+    const firstHalf = random.below(bytes.length);
+    const torn = bytes.map((byte, at) => (at < firstHalf ? byte : (stored[at] as number) & (byte | random.below(256))));
     this.program(torn, address);
   }
 

@@ -4,6 +4,13 @@
  * Written bytes live in this object until flush() or close() commits them: a power cut before that leaves the file as
  * last committed, whatever was programmed into new blocks (LittleFS copies on write). The commit is atomic.
  *
+ * Unsynced data kept: real LittleFS 2.5 cannot show it. The entry of a file is written by lfs_file_opencfg (created,
+ * empty) and lfs_file_rawsync only; what lfs_file_write, _flush and _outline program goes to blocks that no entry
+ * names, and a file opened to be emptied keeps its old content until then. But the SDK syncs where Ferry did not ask:
+ * the destructor of a File closes it, so that garbage collection or an orderly end of the machine commits whatever
+ * was written so far, and other file systems under the same port (a folder on a PC) hold nothing back. So a cut of the
+ * kind "unsynced-kept" leaves what was written last, cut short anywhere: never bytes that were not written.
+ *
  * Writing on from where the last write ended programs only the new bytes. Any other position, and any write after a
  * flush or a read, first copies the block that it begins in, and the blocks after it when the run ends.
  *
@@ -12,7 +19,7 @@
  */
 
 import type { File } from "../../src/ports.js";
-import { bytesOf, type Life, throwClosed } from "./life.js";
+import { bytesOf, type Life, throwClosed, type Unsynced } from "./life.js";
 import {
   blockAt,
   blocksOf,
@@ -25,6 +32,7 @@ import {
   lfsError,
 } from "./littlefs.js";
 import { readMs } from "./nor.js";
+import type { Random } from "./random.js";
 
 export type FileMode = "r" | "r+" | "w" | "w+";
 
@@ -42,7 +50,10 @@ export function freeBlocks(mount: Mount): number {
   return free;
 }
 
-export class SimFile implements File {
+/** How often, one in so many, a cut keeps all that was written: the file then looks as if it had been flushed. */
+const ALL_KEPT_ONE_IN = 4;
+
+export class SimFile implements File, Unsynced {
   readonly #mount: Mount;
   readonly #node: FileNode;
   readonly #readable: boolean;
@@ -72,6 +83,15 @@ export class SimFile implements File {
   /** Blocks that this file holds besides those of its committed version. */
   get blocksPending(): number {
     return blocksOf(this.#size) - this.#blocksShared;
+  }
+
+  get isUnsynced(): boolean {
+    return this.#dirty && !this.#dead && this.#node.linked;
+  }
+
+  keepPart(random: Random): void {
+    const size = random.below(ALL_KEPT_ONE_IN) === 0 ? this.#size : random.below(this.#size + 1);
+    this.#node.content = this.#bytes.slice(0, size);
   }
 
   read(buffer: Uint8Array, position: number): number {

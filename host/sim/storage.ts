@@ -57,6 +57,7 @@ export class SimStorage {
   readonly random: Random;
   readonly validateImage: ImageValidator;
   #bootSlot: string;
+  #bootSlotIsConfirmed = true;
 
   constructor(options: SimStorageOptions = {}) {
     this.partitions = options.partitions ?? DEFAULT_PARTITIONS;
@@ -80,9 +81,21 @@ export class SimStorage {
     return this.#bootSlot;
   }
 
+  /** Whether the app in that slot has proved itself: one flashed by cable has, one that an update has put there not. */
+  get bootSlotIsConfirmed(): boolean {
+    return this.#bootSlotIsConfirmed;
+  }
+
+  /** As the end of an update does: the app there has yet to prove itself. */
   selectBootSlot(label: string): void {
     if (!this.slots().some((slot) => slot.label === label)) throw new Error(`no app slot is called ${label}`);
     this.#bootSlot = label;
+    this.#bootSlotIsConfirmed = false;
+  }
+
+  /** As the app in that slot does when it has proved itself (esp_ota_mark_app_valid_cancel_rollback). */
+  confirmBootSlot(): void {
+    this.#bootSlotIsConfirmed = true;
   }
 
   /** The partition with this label. Throws where the table has none. */

@@ -55,11 +55,7 @@ export class SimUpdate implements Update {
     const { chip, random } = this.#life.storage;
     const address = this.#slot.offset + this.#bytesWritten;
     this.#life.spend(programMs(address, bytes.length));
-    this.#life.perform(
-      "update program",
-      () => chip.program(bytes, address),
-      () => chip.tearProgram(bytes, address, random),
-    );
+    this.#life.perform("update program", () => chip.program(bytes, address), chip.programTears(bytes, address, random));
     this.#bytesWritten = end;
   }
 

@@ -3,6 +3,7 @@
 import { SourceMap } from "node:module";
 import { relative, resolve } from "node:path";
 import { build } from "esbuild";
+import { projectRoot } from "../node/project.js";
 
 export interface XsBundle {
   /** Evaluate it as it is: mapStack() counts its lines. */
@@ -11,11 +12,12 @@ export interface XsBundle {
   mapStack(stack: string, script: number): string;
 }
 
-/** Bundles a program given by its path, or by its text, whose imports then start at `directory`. */
+/** Bundles a program given by its path from the project's root, or by its text, whose imports then start at `directory`. */
 export async function bundleForXs(
   entry: { readonly path: string } | { readonly text: string; readonly directory: string },
 ): Promise<XsBundle> {
   const result = await build({
+    absWorkingDir: projectRoot(),
     ...("path" in entry
       ? { entryPoints: [entry.path] }
       : { stdin: { contents: entry.text, resolveDir: entry.directory, sourcefile: "entry.ts", loader: "ts" } }),
@@ -44,6 +46,7 @@ function mapStack(sourceMap: SourceMap, stack: string, script: number): string {
     const entry = sourceMap.findEntry(Number(line) - 1, Number.MAX_SAFE_INTEGER);
     if (!("originalSource" in entry)) return place;
     // Sources are named as seen from the (unwritten) script in build/.
-    return `${relative("", resolve("build", entry.originalSource))}:${entry.originalLine + 1}`;
+    const root = projectRoot();
+    return `${relative(root, resolve(root, "build", entry.originalSource))}:${entry.originalLine + 1}`;
   });
 }

@@ -28,6 +28,8 @@ export interface Staging {
   readonly facts: object | undefined;
   readonly readableBytes: number;
   readonly appendedBytes: number;
+  /** So many more bytes become readable at once: none beyond them should be in hand then. 0 when the image is whole. */
+  readonly roomBytes: number;
   append(bytes: Uint8Array): void;
   read(buffer: Uint8Array, offset: number): number;
   restart(validator: string | undefined): void;
@@ -139,6 +141,7 @@ export class DownloadJob {
           this.#announced = announcedDigests(headers);
           this.#onAnswer(target, judge(asked, status, headers));
         },
+        roomBytes: () => this.#staging.roomBytes,
         onBytes: (bytes) => this.#onBytes(bytes),
         onEnd: () => this.#onEnd(),
         onFailed: (cause, reason) => this.#retry(cause, reason),

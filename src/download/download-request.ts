@@ -27,6 +27,8 @@ export interface DownloadRequestOptions {
 
 export interface DownloadRequestEvents {
   onHeaders(status: number, headers: ReadonlyMap<string, string>): void;
+  /** A slice ends where these do, so that a power cut costs no byte beyond them; 0 for no bound. */
+  roomBytes(): number;
   /** The next slice of the body: a view, valid during the call. */
   onBytes(bytes: Uint8Array): void;
   /** No more bytes will come. A cut and the regular end of a body without a length look just the same. */
@@ -142,7 +144,8 @@ export class DownloadRequest {
 
   #moveSlice(): void {
     // Never more than was announced: the SDK's client throws on the rest.
-    const room = this.#waiting < SLICE_BYTES ? this.#slice.subarray(0, this.#waiting) : this.#slice;
+    const bytesMax = Math.min(this.#waiting, this.#events.roomBytes() || SLICE_BYTES);
+    const room = bytesMax < SLICE_BYTES ? this.#slice.subarray(0, bytesMax) : this.#slice;
     const count = this.#request?.read(room) ?? 0;
     this.#waiting = count === 0 ? 0 : this.#waiting - count;
     if (count > 0) this.#events.onBytes(count === room.length ? room : room.subarray(0, count));

@@ -5,12 +5,15 @@ import { isRecord, parseJson } from "../base/json.js";
 import { decodeUtf8, encodeUtf8 } from "../base/utf8.js";
 import { type FirmwareInfo, isFirmwareInfo } from "../image/info-tag.js";
 import { isOffer, type Offer, offerProblem } from "../image/offer.js";
+import type { SlotName } from "./passive-slot.js";
 
 export interface ImageRecord {
   /** Counts the images of this device: the smallest is the oldest. */
   readonly born: number;
   readonly offer: Offer;
   readonly validator?: string;
+  /** The app slot that the body lies in; absent for one among the files. */
+  readonly slot?: SlotName;
   readonly complete?: {
     readonly crc32: number;
     readonly md5: string;
@@ -29,8 +32,13 @@ export function decodeImageRecord(body: Uint8Array): ImageRecord | undefined {
   if (!isRecord(value) || !isCount(value.born)) return undefined;
   if (!isOffer(value.offer) || offerProblem(value.offer) !== undefined) return undefined;
   if (value.validator !== undefined && typeof value.validator !== "string") return undefined;
+  if (value.slot !== undefined && !isSlotName(value.slot)) return undefined;
   if (value.complete !== undefined && !isComplete(value.complete)) return undefined;
   return value as unknown as ImageRecord;
+}
+
+function isSlotName(value: unknown): boolean {
+  return isRecord(value) && typeof value.label === "string" && isCount(value.sizeBytes);
 }
 
 function isComplete(value: unknown): boolean {

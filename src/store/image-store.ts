@@ -1,5 +1,6 @@
 /**
- * The images that rest on the `storage` partition, each a body (segments.ts) and a record in NVS.
+ * The images that rest in flash, each a body and a record in NVS. Bodies lie on the `storage` partition (segments.ts);
+ * one that finds no room there may lie in the passive app slot (place.ts, slot-body.ts).
  *
  * The record is written before the first byte of the body, so that a body is never without a name, and marked complete
  * only after the last segment was closed and the whole was verified. Records live apart from the bodies because the
@@ -15,17 +16,16 @@ import { firmwareOf } from "../image/info-tag.js";
 import type { ImageFacts } from "../image/inspector.js";
 import { FIRMWARE_TEXT_MAX, type Offer, sameContent } from "../image/offer.js";
 import type { Directory, KeyValueDomain } from "../ports.js";
+import type { Body } from "./body.js";
 import { decodeImageRecord, encodeImageRecord, type ImageRecord } from "./image-record.js";
-import { RecordSlot } from "./record-slot.js";
-import { blocksFor, deleteBody, entriesOf, SegmentedBody } from "./segments.js";
-
-/** Images kept at most: the one being installed, the MCU's last good one, and two of the past. */
-export const IMAGES_MAX = 4;
+import { PassiveSlot, type SlotPorts } from "./passive-slot.js";
+import { choosePlace, IMAGES_MAX, type Place } from "./place.js";
+import { RecordSlot, type StoredRecord } from "./record-slot.js";
+import { imageActionFor } from "./recovery.js";
+import { deleteBody, entriesOf, SegmentedBody } from "./segments.js";
+import { isStamped, SlotBody } from "./slot-body.js";
 
 const IMAGES_DIRECTORY = "images";
-const BLOCK_BYTES = 4096;
-/** Superblock, root and images directories, and the copies that LittleFS makes of metadata before it frees the old. */
-const RESERVED_BLOCKS = 12;
 
 /** What is known of a complete image without reading it again. */
 export interface StagedFacts {
@@ -43,8 +43,11 @@ export interface StagedImage {
   readonly validator: string | undefined;
   /** Set once the image is whole and verified. */
   readonly facts: StagedFacts | undefined;
+  readonly place: Place;
   readonly readableBytes: number;
   readonly appendedBytes: number;
+  /** Bytes that make more of them readable; 0 when the image is whole. */
+  readonly roomBytes: number;
   append(bytes: Uint8Array): void;
   read(buffer: Uint8Array, offset: number): number;
   /** Forgets all bytes; the ones to come belong to `validator`. */
@@ -60,38 +63,28 @@ export interface ImageStoreOptions {
   directory: Directory;
   /** The size of its partition. */
   capacityBytes: number;
+  /** The way to the app slots: without it, images have only the files. */
+  slot?: SlotPorts;
   domain: KeyValueDomain;
   crc32: Crc32;
-}
-
-/** The largest image that fits on a partition of this size, when all others are gone. */
-export function imageBytesMax(capacityBytes: number): number {
-  const blocks = blocksForImages(capacityBytes);
-  let fits = 0;
-  let tooLarge = capacityBytes + 1;
-  while (tooLarge - fits > 1) {
-    const middle = Math.floor((fits + tooLarge) / 2);
-    if (blocksFor(middle) <= blocks) fits = middle;
-    else tooLarge = middle;
-  }
-  return fits;
-}
-
-function blocksForImages(capacityBytes: number): number {
-  return Math.floor(capacityBytes / BLOCK_BYTES) - RESERVED_BLOCKS;
 }
 
 export class ImageStore {
   readonly #options: ImageStoreOptions;
   readonly #directory: Directory;
-  readonly #slots: readonly RecordSlot[];
+  readonly #records: readonly RecordSlot[];
+  readonly #passiveSlot: PassiveSlot | undefined;
+  /** Of the one image that is in the passive slot. */
+  readonly #slotProgress: RecordSlot;
   readonly #images: (Image | undefined)[] = [];
 
   constructor(options: ImageStoreOptions) {
     this.#options = options;
     options.directory.createDirectory(IMAGES_DIRECTORY);
     this.#directory = options.directory.openDirectory({ path: IMAGES_DIRECTORY });
-    this.#slots = Array.from({ length: IMAGES_MAX }, (_, index) => this.#slot(index));
+    this.#records = Array.from({ length: IMAGES_MAX }, (_, index) => this.#record(`image${index}`));
+    this.#slotProgress = this.#record("slot");
+    this.#passiveSlot = options.slot && new PassiveSlot(options.slot);
     this.#load();
   }
 
@@ -110,12 +103,22 @@ export class ImageStore {
    * `undefined` when it cannot fit, and then nothing has been given up.
    */
   create(offer: Offer, keep: readonly Offer[]): StagedImage | undefined {
-    const doomed = this.#chooseDoomed(blocksFor(offer.sizeBytes), keep);
-    if (!doomed) return undefined;
-    for (const image of doomed) this.#remove(image);
+    const slot = this.#passiveSlot?.isFree ? this.#passiveSlot.name : undefined;
+    const present = this.#images.filter((image) => image !== undefined);
+    const tenants = present.map((image) => ({
+      image,
+      place: image.place,
+      sizeBytes: image.offer.sizeBytes,
+      born: image.born,
+      isKept: keep.some((kept) => sameContent(image.content, kept)),
+    }));
+    const premises = { filesBytes: this.#options.capacityBytes, slotBytes: slot?.sizeBytes ?? 0 };
+    const placement = choosePlace(offer.sizeBytes, tenants, premises);
+    if (!placement) return undefined;
+    for (const { image } of placement.doomed) this.#remove(image);
     const index = this.#images.indexOf(undefined);
-    const born = 1 + Math.max(0, ...this.#images.map((image) => image?.born ?? 0));
-    const image = this.#open(index, { born, offer });
+    const born = 1 + Math.max(0, ...present.map((image) => image.born));
+    const image = this.#open(index, { born, offer, ...(placement.place === "slot" && slot ? { slot } : {}) });
     image.restart(undefined);
     this.#images[index] = image;
     return image;
@@ -127,83 +130,93 @@ export class ImageStore {
 
   close(): void {
     for (const image of this.#images) image?.close();
+    this.#passiveSlot?.close();
     this.#directory.close();
   }
 
-  #slot(index: number): RecordSlot {
-    return new RecordSlot({ domain: this.#options.domain, name: `image${index}`, crc32: this.#options.crc32 });
+  #record(name: string): RecordSlot {
+    return new RecordSlot({ domain: this.#options.domain, name, crc32: this.#options.crc32 });
   }
 
   #open(index: number, record: ImageRecord): Image {
-    const body = new SegmentedBody({ parent: this.#directory, name: String(index), sizeBytes: record.offer.sizeBytes });
-    return new Image(index, this.#slots[index] as RecordSlot, body, record);
+    return new Image(index, this.#records[index] as RecordSlot, this.#openBody(index, record), record);
   }
 
-  /** Takes up what the last life left, and clears away what no record vouches for. */
+  #openBody(index: number, { born, offer: { sizeBytes }, slot }: ImageRecord): Body {
+    const passiveSlot = this.#passiveSlot;
+    if (!slot || !passiveSlot) return new SegmentedBody({ parent: this.#directory, name: String(index), sizeBytes });
+    return new SlotBody({ slot: passiveSlot, progress: this.#slotProgress, image: born, sizeBytes });
+  }
+
+  /** Takes up what the last life left, by the table in recovery.ts, and clears away what no record vouches for. */
   #load(): void {
-    this.#slots.forEach((slot, index) => {
-      const stored = slot.read();
-      const image = stored.kind === "valid" ? this.#recall(index, stored.body) : undefined;
-      if (!image && stored.kind !== "absent") slot.delete();
-      this.#images.push(image);
+    this.#records.forEach((record, index) => {
+      const stored = record.read();
+      this.#images.push(this.#recall(index, stored.kind === "valid" ? stored.body : undefined, stored.kind));
+      if (!this.#images[index] && stored.kind !== "absent") record.delete();
     });
     for (const name of entriesOf(this.#directory)) {
-      if (!this.#images.some((image) => image?.name === name)) deleteBody(this.#directory, name);
+      if (!this.#images.some((image) => image?.place === "files" && image.name === name)) {
+        deleteBody(this.#directory, name);
+      }
     }
+    if (!this.#images.some((image) => image?.place === "slot")) this.#slotProgress.delete();
   }
 
-  /** The image of a record, if its body is as the record says. */
-  #recall(index: number, stored: Uint8Array): Image | undefined {
-    const record = decodeImageRecord(stored);
-    if (!record || !this.#directory.status(String(index)).isDirectory()) return undefined;
-    const image = this.#open(index, record);
-    return image.facts && image.readableBytes < image.offer.sizeBytes ? undefined : image;
+  /** The image that was found, unless there is nothing to keep of it. */
+  #recall(index: number, stored: Uint8Array | undefined, kind: StoredRecord["kind"]): Image | undefined {
+    const record = stored && decodeImageRecord(stored);
+    const image = record && this.#hasBody(index, record) ? this.#open(index, record) : undefined;
+    const recordFound = record
+      ? record.complete
+        ? "complete"
+        : "under way"
+      : kind === "absent"
+        ? "absent"
+        : "damaged";
+    const isWhole = image !== undefined && image.readableBytes === image.offer.sizeBytes;
+    const action = imageActionFor(recordFound, isWhole ? "whole" : image ? "partial" : "absent");
+    if (action === "serve" || action === "verify" || action === "resume") return image;
+    image?.close();
+    return undefined;
   }
 
-  #chooseDoomed(blocksWanted: number, keep: readonly Offer[]): Image[] | undefined {
-    const present = this.#images.filter((image) => image !== undefined);
-    const expendable = present
-      .filter((image) => !keep.some((offer) => sameContent(image.content, offer)))
-      .sort((a, b) => a.born - b.born);
-    const capacityBlocks = blocksForImages(this.#options.capacityBytes);
-    const doomed: Image[] = [];
-    let blocks = blocksWanted;
-    for (const image of present) blocks += blocksFor(image.offer.sizeBytes);
-    let count = present.length + 1;
-    for (const image of expendable) {
-      if (blocks <= capacityBlocks && count <= IMAGES_MAX) break;
-      doomed.push(image);
-      blocks -= blocksFor(image.offer.sizeBytes);
-      count--;
-    }
-    return blocks <= capacityBlocks && count <= IMAGES_MAX ? doomed : undefined;
+  /** A slot that Ferry runs from by now, or that an update of Ferry has used since, holds no image any more. */
+  #hasBody(index: number, { slot }: ImageRecord): boolean {
+    if (!slot) return this.#directory.status(String(index)).isDirectory();
+    const passive = this.#passiveSlot?.name;
+    const isSame = passive !== undefined && passive.label === slot.label && passive.sizeBytes === slot.sizeBytes;
+    return isSame && this.#passiveSlot !== undefined && isStamped(this.#passiveSlot);
   }
 
   /** The body first: a record without a body is understood, a body without a record is only waste. */
   #remove(image: Image): void {
-    image.close();
-    deleteBody(this.#directory, image.name);
-    this.#slots[image.index]?.delete();
+    image.removeBody();
+    this.#records[image.index]?.delete();
     this.#images[image.index] = undefined;
   }
 }
 
 class Image implements StagedImage {
   readonly index: number;
-  readonly #slot: RecordSlot;
-  readonly #body: SegmentedBody;
+  readonly #stored: RecordSlot;
+  readonly #body: Body;
   #record: ImageRecord;
 
-  constructor(index: number, slot: RecordSlot, body: SegmentedBody, record: ImageRecord) {
+  constructor(index: number, stored: RecordSlot, body: Body, record: ImageRecord) {
     this.index = index;
-    this.#slot = slot;
+    this.#stored = stored;
     this.#body = body;
     this.#record = record;
   }
 
-  /** Of its body's directory. */
+  /** Of its body's directory, where it has one. */
   get name(): string {
     return String(this.index);
+  }
+
+  get place(): Place {
+    return this.#record.slot ? "slot" : "files";
   }
 
   get born(): number {
@@ -240,6 +253,10 @@ class Image implements StagedImage {
     return this.#body.appendedBytes;
   }
 
+  get roomBytes(): number {
+    return this.#body.roomBytes;
+  }
+
   append(bytes: Uint8Array): void {
     this.#body.append(bytes);
   }
@@ -259,8 +276,8 @@ class Image implements StagedImage {
   /** The body first: no bytes fit any validator, but bytes under a wrong one would be joined with others. */
   restart(validator: string | undefined): void {
     this.#body.clear();
-    const { born, offer } = this.#record;
-    this.#save(validator === undefined ? { born, offer } : { born, offer, validator });
+    const { complete: _, validator: __, ...record } = this.#record;
+    this.#save(validator === undefined ? record : { ...record, validator });
   }
 
   complete({ tag, crc32, md5, sha256 }: ImageFacts): void {
@@ -278,11 +295,15 @@ class Image implements StagedImage {
   }
 
   #save(record: ImageRecord): void {
-    this.#slot.write(encodeImageRecord(record));
+    this.#stored.write(encodeImageRecord(record));
     this.#record = record;
   }
 
   close(): void {
     this.#body.close();
+  }
+
+  removeBody(): void {
+    this.#body.remove();
   }
 }

@@ -7,6 +7,7 @@
  */
 
 import type { Directory, File } from "../ports.js";
+import type { Body } from "./body.js";
 
 const BLOCK_BYTES = 4096;
 export const SEGMENT_BLOCKS = 8;
@@ -32,7 +33,7 @@ export function blocksFor(sizeBytes: number): number {
   return whole * SEGMENT_BLOCKS + restBlocks + pairs * PAIR_BLOCKS;
 }
 
-export class SegmentedBody {
+export class SegmentedBody implements Body {
   readonly #parent: Directory;
   readonly #name: string;
   readonly #directory: Directory;
@@ -61,6 +62,11 @@ export class SegmentedBody {
   /** Bytes from the start that have been appended. */
   get appendedBytes(): number {
     return this.#closedBytes + (this.#pen?.length ?? 0);
+  }
+
+  /** Bytes that make the segment under way whole, and so durable; 0 when the image is. */
+  get roomBytes(): number {
+    return this.#segmentBytes(Math.floor(this.#closedBytes / SEGMENT_BYTES)) - (this.#pen?.length ?? 0);
   }
 
   /** Appends in order. Throws when the file system does, or, then nothing is appended, beyond the image's size. */
@@ -112,6 +118,12 @@ export class SegmentedBody {
     this.#lens = undefined;
     this.#pen?.file.close();
     this.#pen = undefined;
+  }
+
+  remove(): void {
+    this.close();
+    this.#directory.close();
+    deleteBody(this.#parent, this.#name);
   }
 
   #segmentBytes(index: number): number {

@@ -41,6 +41,8 @@ export interface UpdateState {
   /** What the MCU ran before. */
   readonly previous?: FirmwareInfo;
   readonly verdict?: Verdict;
+  /** Content of the image that the MCU last proved good before this offer. */
+  readonly lastGood?: Offer;
   readonly offersMade: number;
   readonly prefetchOwed: boolean;
   readonly mcuReady: boolean;
@@ -56,6 +58,8 @@ export type UpdateEvent =
       readonly running: FirmwareInfo | undefined;
       /** Of the image, where it is staged already. */
       readonly tagged?: FirmwareInfo;
+      /** Content of the image of the update before, where it is whole. */
+      readonly before?: Offer;
     }
   /** The same content is offered again: its URL may be another one now. */
   | { readonly kind: "offer-renewed"; readonly offer: Offer }
@@ -154,6 +158,7 @@ function stay(state: UpdateState): UpdateStep {
 function onOffered(state: UpdateState, event: UpdateEvent & { kind: "offered" }): UpdateStep {
   const { mcuReady, suspended } = state;
   const previous = event.running;
+  const lastGood = state.verdict?.kind === "succeeded" ? event.before : state.lastGood;
   const fresh: UpdateState = {
     ...IDLE,
     phase: "queued",
@@ -161,6 +166,7 @@ function onOffered(state: UpdateState, event: UpdateEvent & { kind: "offered" })
     offer: event.offer,
     ...(event.tagged ? { tagged: event.tagged } : {}),
     ...(previous ? { previous } : {}),
+    ...(lastGood ? { lastGood } : {}),
     mcuReady,
     suspended,
   };

@@ -14,11 +14,12 @@ interface UpdateRecord {
   /** Everything before the MCU took the image is "pending": it is offered again from the start. */
   readonly phase: "pending" | "returning" | "ended";
   readonly verdict?: Verdict;
+  readonly lastGood?: Offer;
 }
 
 /** `undefined` when there is nothing to keep. */
 export function encodeUpdate(state: UpdateState): Uint8Array | undefined {
-  const { offer, previous, tagged, verdict } = state;
+  const { offer, previous, tagged, verdict, lastGood } = state;
   if (!offer) return undefined;
   const phase = state.phase === "returning" || state.phase === "ended" ? state.phase : "pending";
   const record: UpdateRecord = {
@@ -27,6 +28,7 @@ export function encodeUpdate(state: UpdateState): Uint8Array | undefined {
     ...(previous ? { previous } : {}),
     ...(tagged ? { tagged } : {}),
     ...(phase === "ended" && verdict ? { verdict } : {}),
+    ...(lastGood ? { lastGood } : {}),
   };
   return encodeUtf8(JSON.stringify(record));
 }
@@ -44,6 +46,7 @@ export function decodeUpdate(body: Uint8Array): UpdateState {
     ...(isFirmwareInfo(record.previous) ? { previous: record.previous } : {}),
     ...(isFirmwareInfo(record.tagged) ? { tagged: record.tagged } : {}),
     ...(verdict ? { verdict } : {}),
+    ...(isOffer(record.lastGood) ? { lastGood: record.lastGood } : {}),
   };
 }
 

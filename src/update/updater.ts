@@ -6,6 +6,7 @@
 
 import type { Crc32 } from "../base/crc.js";
 import { type Failure, failure, messageOf } from "../base/failure.js";
+import { toHex } from "../base/hex.js";
 import { fileNameOf } from "../base/url.js";
 import type { FirmwareInfo } from "../image/info-tag.js";
 import { type Offer, offerProblem, sameContent } from "../image/offer.js";
@@ -92,6 +93,9 @@ export interface UpdaterOptions<I extends UpdateImage> {
   onNews(news: UpdateNews): void;
 }
 
+const NO_PLACE =
+  "it is too large for the storage partition, and the passive app slot is too small or needed by Ferry itself";
+
 export class Updater<I extends UpdateImage> {
   readonly #options: UpdaterOptions<I>;
   #state: UpdateState;
@@ -144,9 +148,16 @@ export class Updater<I extends UpdateImage> {
     }
     this.#options.downloads.cancel();
     this.#image?.close();
+    const before = this.#image && identityOf(this.#image);
     this.#image = this.#options.images.find(offer);
     const tagged = this.#image?.facts?.firmware;
-    this.#handle({ kind: "offered", offer, running: this.#running?.firmware, ...(tagged ? { tagged } : {}) });
+    this.#handle({
+      kind: "offered",
+      offer,
+      running: this.#running?.firmware,
+      ...(tagged ? { tagged } : {}),
+      ...(before ? { before } : {}),
+    });
     return undefined;
   }
 
@@ -269,14 +280,21 @@ export class Updater<I extends UpdateImage> {
   #findOrCreate(offer: Offer): I | undefined {
     let failed: Failure;
     try {
-      const image = this.#options.images.find(offer) ?? this.#options.images.create(offer, [offer]);
+      const image = this.#options.images.find(offer) ?? this.#create(offer);
       if (image) return image;
-      failed = failure("download", "no-space", `no place for an image of ${offer.sizeBytes} bytes`);
+      failed = failure("download", "no-space", `no place for an image of ${offer.sizeBytes} bytes: ${NO_PLACE}`);
     } catch (error) {
       failed = failure("download", "storage", `staging failed: ${messageOf(error)}`);
     }
     this.#options.clock.set(() => this.#handle({ kind: "staging-failed", failure: failed }), 0);
     return undefined;
+  }
+
+  /** The MCU's last good image stays while there is room for both: Ferry may have to bring it back. */
+  #create(offer: Offer): I | undefined {
+    const { images } = this.#options;
+    const { lastGood } = this.#state;
+    return (lastGood && images.create(offer, [offer, lastGood])) ?? images.create(offer, [offer]);
   }
 
   #onStaged(image: I): void {
@@ -315,7 +333,8 @@ export class Updater<I extends UpdateImage> {
       onResend: (offset, reason) => this.#options.onNews({ kind: "resend", offset, reason }),
       onEnd: (result) => {
         if (this.#transfer === transfer) this.#transfer = undefined;
-        image.close();
+        // A download that is still under way has bytes in hand, and closes the image itself.
+        if (this.#state.staging !== "fetching") image.close();
         if (result.kind !== "failed" && this.#running) this.#running = { ...this.#running, fresh: false };
         this.#handle({ kind: "transferred", result });
       },
@@ -352,4 +371,12 @@ export class Updater<I extends UpdateImage> {
       this.#options.onNews({ kind: "fault", detail: `cannot store the update's record: ${messageOf(error)}` });
     }
   }
+}
+
+/** Content that a later life tells from others, without the URL: those rotate. */
+function identityOf(image: UpdateImage): Offer | undefined {
+  const { facts, offer } = image;
+  return (
+    facts && { url: "", sizeBytes: offer.sizeBytes, type: "", version: "", build: "", sha256: toHex(facts.sha256) }
+  );
 }

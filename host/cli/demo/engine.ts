@@ -1,5 +1,6 @@
 /** What the demo's engines have in common: on-node.ts and on-xs.ts turn a preparation into a run. */
 
+import type { FiredKnobs } from "../../peers/file-response.js";
 import type { DemoEvent } from "./events.js";
 import type { DemoOutcome } from "./scenario.js";
 
@@ -9,6 +10,8 @@ export interface DemoRun {
   readonly received: Uint8Array;
   /** Requests that reached the file server. */
   readonly requests: number;
+  /** What the server did to them. */
+  readonly fired: FiredKnobs;
   /** Engine steps of the whole run, where an engine counts them. */
   readonly steps?: number;
 }

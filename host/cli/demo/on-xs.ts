@@ -6,14 +6,13 @@ import { type DemoRequest, PIECE_BYTES } from "../../xs/guest/demo-protocol.js";
 import { XsError, XsMachine } from "../../xs/machine.js";
 import type { DemoListener, DemoRun } from "./engine.js";
 import { type Preparation, planFor } from "./preparation.js";
-import type { DemoOutcome } from "./scenario.js";
 
 const GUEST = "host/xs/guest/demo.ts";
 /** A name that only the simulated network knows. */
-const SERVER = "http://files.example";
+const SERVER = "files.example";
 
 export async function runOnXs(preparation: Preparation, listener: DemoListener): Promise<DemoRun> {
-  const url = `${SERVER}${preparation.path}`;
+  const url = `${preparation.options.https ? "https" : "http"}://${SERVER}${preparation.path}`;
   const host = new GuestHost(preparation, url, listener);
   const bundle = await bundleForXs({ path: GUEST });
   const machine = await XsMachine.start({ onCommand: (text) => host.answer(JSON.parse(text)) });
@@ -38,7 +37,7 @@ class GuestHost {
   readonly #url: string;
   readonly #listener: DemoListener;
   readonly #received: Uint8Array[] = [];
-  #outcome: { readonly outcome: DemoOutcome; readonly requests: number } | undefined;
+  #outcome: Omit<DemoRun, "received"> | undefined;
 
   constructor(preparation: Preparation, url: string, listener: DemoListener) {
     this.#preparation = preparation;
@@ -57,7 +56,7 @@ class GuestHost {
       return toHex(this.#preparation.image.subarray(request.offset, request.offset + PIECE_BYTES));
     }
     if (request.tell === "event") this.#listener.onEvent(request.event);
-    else if (request.tell === "outcome") this.#outcome = request;
+    else if (request.tell === "outcome") this.#outcome = request.run;
     else this.#received.push(fromHex(request.hex) ?? new Uint8Array(0));
     return "";
   }

@@ -20,8 +20,12 @@ image says which firmware it is; an image without one is offered, and reported b
   --chunk N      bytes that the MCU takes at once, 1 to ${CHUNK_BYTES_MAX} (default ${healthyMcu.chunkBytes})
   --cut N        cuts the ESP32's power after N durable operations, counted from the offer; power returns a second
                  later, and the update has to go on by itself
+  --flaky[=SEED] gives server and network a bad day, which a seed repeats: requests are answered with 503, stall, or
+                 are cut, and the update has to come through
+  --https        serves over TLS, with a certificate authority that is made for this run
   --engine NAME  node (default): a real HTTP server on loopback, time as fast as this computer
-                 xs: everything inside a real XS engine, the network simulated, and the engine's meter shown (slow)
+                 xs: everything inside a real XS engine, the network simulated (of TLS only its time), and the
+                 engine's meter shown (slow)
   --out DIR      where ${RECEIVED_FILE}, the image as the MCU runs it, and ${SUMMARY_FILE} go (default ${OUT_DEFAULT})
   --json         prints nothing but the summary, as one line of JSON
   --help         prints this
@@ -30,7 +34,8 @@ The summary: "ok"; "image" as served and "mcu" as received and run ("crc32" is a
 "download": bytes of HTTP bodies that reached Ferry, and requests; "transfer", of the last transfer to the MCU, which
 brought all bytes: chunks stored, chunks sent again, milliseconds of virtual time from the first write to the accepted
 Finish, and "payloadShare", the image's bits over all bits on the UART's line to the MCU meanwhile, start and stop bits
-included (8 of 10 is the limit); "cuts": power cuts that struck; "engine"; "failure", when it failed.
+included (8 of 10 is the limit); "cuts": power cuts that struck; "network", with --flaky: connections cut, connections
+stalled, and requests answered with 503; "engine"; "failure", when it failed.
 
 Exit codes: 0 the MCU runs the new image; 1 the update failed; 2 bad input.
 `;
@@ -41,6 +46,9 @@ export interface DemoOptions {
   readonly baud: number;
   readonly chunkBytes: number;
   readonly cutAfter: number | undefined;
+  /** The seed of the network's bad day, if it has one. */
+  readonly flakySeed: number | undefined;
+  readonly https: boolean;
   readonly engine: "node" | "xs";
   readonly out: string;
   readonly json: boolean;
@@ -52,10 +60,19 @@ export class BadInput extends Error {
   override readonly name = "BadInput";
 }
 
-const VALUE_FLAGS = ["--baud", "--chunk", "--cut", "--engine", "--out"] as const;
-const SWITCHES = ["--json", "--help"] as const;
+/** A flag that may stand without its value has one here. */
+const VALUE_FLAGS = {
+  "--baud": undefined,
+  "--chunk": undefined,
+  "--cut": undefined,
+  "--flaky": "1",
+  "--engine": undefined,
+  "--out": undefined,
+} as const;
+const SWITCHES = ["--https", "--json", "--help"] as const;
+const SEED_MAX = 0xffff_ffff;
 
-type ValueFlag = (typeof VALUE_FLAGS)[number];
+type ValueFlag = keyof typeof VALUE_FLAGS;
 type Switch = (typeof SWITCHES)[number];
 
 /** Throws BadInput. */
@@ -74,6 +91,8 @@ export function parseOptions(argv: readonly string[]): DemoOptions {
     baud: number("--baud", BAUD_MIN, BAUD_MAX) ?? healthyMcu.targetBaud,
     chunkBytes: number("--chunk", 1, CHUNK_BYTES_MAX) ?? healthyMcu.chunkBytes,
     cutAfter: number("--cut", 1, Number.MAX_SAFE_INTEGER),
+    flakySeed: number("--flaky", 0, SEED_MAX),
+    https: switches.has("--https"),
     engine,
     out,
     json: switches.has("--json"),
@@ -81,7 +100,10 @@ export function parseOptions(argv: readonly string[]): DemoOptions {
   };
 }
 
-/** Takes `--flag value`, `--flag=value`, switches and files in any order; behind `--` all are files. */
+/**
+ * Takes `--flag value`, `--flag=value`, switches and files in any order; behind `--` all are files. A flag that has a
+ * value by itself takes another only as `--flag=value`.
+ */
 function sortArguments(argv: readonly string[]) {
   const values = new Map<ValueFlag, string>();
   const switches = new Set<Switch>();
@@ -94,18 +116,22 @@ function sortArguments(argv: readonly string[]) {
       continue;
     }
     const [name, inline] = splitAtFirst(argument, "=");
-    const flag = VALUE_FLAGS.find((known) => known === name);
+    const flag = isValueFlag(name) ? name : undefined;
     const toggle = SWITCHES.find((known) => known === argument);
     if (toggle) switches.add(toggle);
     else if (!flag) throw new BadInput(`unknown option ${printable(argument)}: see --help`);
     else {
-      const value = inline ?? argv[++i];
+      const value = inline ?? VALUE_FLAGS[flag] ?? argv[++i];
       if (value === undefined) throw new BadInput(`${flag} needs a value: see --help`);
       if (values.has(flag)) throw new BadInput(`${flag} is given twice`);
       values.set(flag, value);
     }
   }
   return { values, switches, files };
+}
+
+function isValueFlag(name: string): name is ValueFlag {
+  return Object.hasOwn(VALUE_FLAGS, name);
 }
 
 function splitAtFirst(text: string, separator: string): [before: string, behind: string | undefined] {

@@ -7,17 +7,19 @@ import { toHex } from "../../../src/base/hex.js";
 import { type FirmwareInfo, firmwareOf } from "../../../src/image/info-tag.js";
 import { type ImageFacts, ImageInspector } from "../../../src/image/inspector.js";
 import { type Offer, offerProblem } from "../../../src/image/offer.js";
-import { imageBytesMax } from "../../../src/store/image-store.js";
 import { parsePartitionCsv } from "../../../src/store/partition-csv.js";
 import type { PartitionTable } from "../../../src/store/partition-table.js";
+import { imageBytesMax } from "../../../src/store/place.js";
 import { NodeDigest } from "../../node/digest.js";
+import { projectPath } from "../../node/project.js";
+import { makeBadDay } from "../../peers/bad-day.js";
 import { makeFirmware } from "../../peers/firmware.js";
 import { NEW_FIRMWARE } from "../../peers/workbench.js";
 import { FILES_PARTITION, type Partition } from "../../sim/storage.js";
 import { BadInput, type DemoOptions } from "./options.js";
 import type { DemoPlan } from "./scenario.js";
 
-/** Of the project's root, where npm runs the demo. */
+/** In the project's root. */
 export const PARTITIONS_FILE = "partitions.csv";
 const FLASH_BYTES = 0x40_0000;
 const MADE_IMAGE_BYTES = 256 * 1024;
@@ -38,11 +40,11 @@ export function prepare(options: DemoOptions): Preparation {
   const table = readTable();
   const image = options.file === undefined ? makeFirmware(MADE_IMAGE_BYTES, NEW_FIRMWARE) : readImage(options.file);
   const name = options.file ?? "firmware.bin";
-  const sizeMax = imageBytesMax(table.findByLabel(FILES_PARTITION)?.size ?? 0);
+  const sizeMax = imageBytesMax(table.findByLabel(FILES_PARTITION)?.size ?? 0, passiveSlotBytes(table));
   if (image.length === 0) throw new BadInput(`${name} is empty: give a firmware image`);
   if (image.length > sizeMax) {
-    const place = `partition "${FILES_PARTITION}" of ${PARTITIONS_FILE}`;
-    throw new BadInput(`${name} has ${image.length} bytes, and ${place} takes images of at most ${sizeMax}`);
+    const places = `partition "${FILES_PARTITION}" and the passive app slot of ${PARTITIONS_FILE}`;
+    throw new BadInput(`${name} has ${image.length} bytes, and ${places} take images of at most ${sizeMax}`);
   }
   const inspector = new ImageInspector({ Digest: NodeDigest, crc32 });
   inspector.push(image);
@@ -66,7 +68,7 @@ export function prepare(options: DemoOptions): Preparation {
 /** The plan for an image that is to be had at this URL. */
 export function planFor(preparation: Preparation, url: string): DemoPlan {
   const { facts, firmware, table, flashBytes, options } = preparation;
-  const { baud, chunkBytes, cutAfter } = options;
+  const { baud, chunkBytes, cutAfter, flakySeed } = options;
   const offer: Offer = {
     ...firmware,
     url,
@@ -75,7 +77,15 @@ export function planFor(preparation: Preparation, url: string): DemoPlan {
     md5: toHex(facts.md5),
   };
   const partitions = partitionsOf(table);
-  return { offer, baud, chunkBytes, partitions, flashBytes, ...(cutAfter === undefined ? {} : { cutAfter }) };
+  return {
+    offer,
+    baud,
+    chunkBytes,
+    partitions,
+    flashBytes,
+    ...(cutAfter === undefined ? {} : { cutAfter }),
+    ...(flakySeed === undefined ? {} : { turns: makeBadDay(flakySeed, facts.sizeBytes) }),
+  };
 }
 
 /** Throws BadInput. */
@@ -88,9 +98,15 @@ function readImage(file: string): Uint8Array {
 }
 
 function readTable(): PartitionTable {
-  const result = parsePartitionCsv(readFileSync(PARTITIONS_FILE, "utf8"), { flashBytes: FLASH_BYTES });
+  const result = parsePartitionCsv(readFileSync(projectPath(PARTITIONS_FILE), "utf8"), { flashBytes: FLASH_BYTES });
   if (result.ok) return result.table;
   throw new Error(`${PARTITIONS_FILE}: ${result.problems.map(({ message }) => message).join("; ")}`);
+}
+
+/** Either slot may be the passive one; a single one never is. */
+function passiveSlotBytes(table: PartitionTable): number {
+  const sizes = table.appSlots().map(({ size }) => size);
+  return sizes.length < 2 ? 0 : Math.min(...sizes);
 }
 
 /** The table as the simulated chip takes it, which knows the types that ESP-IDF has names for. */

@@ -10,7 +10,12 @@ import { RECEIVED_FILE, SUMMARY_FILE } from "./options.js";
 import { PARTITIONS_FILE, type Preparation } from "./preparation.js";
 import { Progress } from "./progress.js";
 import type { Screen } from "./screen.js";
-import type { Summary } from "./summary.js";
+import type { NetworkFaults, Summary } from "./summary.js";
+
+const TLS_TEXT = {
+  node: "real, by a certificate authority that was made for this run",
+  xs: "simulated: its time, no cryptography",
+} as const;
 
 export class Report implements DemoListener {
   readonly #screen: Screen;
@@ -35,6 +40,8 @@ export class Report implements DemoListener {
         `URL      ${url}`,
         `UART     ${options.baud} baud, ${options.chunkBytes} bytes a chunk`,
         `engine   ${options.engine === "xs" ? "XS, everything in virtual time (takes a while)" : "Node, the device in virtual time"}`,
+        ...(options.https ? [`TLS      ${TLS_TEXT[options.engine]}`] : []),
+        ...(options.flakySeed === undefined ? [] : [`network  flaky, seed ${options.flakySeed}`]),
         ...(options.cutAfter === undefined ? [] : [`power    fails after durable operation ${options.cutAfter}`]),
         "",
         `Flash of the ESP32, by ${PARTITIONS_FILE}:`,
@@ -73,6 +80,7 @@ export class Report implements DemoListener {
         `download ${download.bytes} bytes in ${requests}`,
         `transfer ${transfer.chunks} chunks, ${transfer.resends} sent again, ${seconds.toFixed(3)} s of virtual time`,
         ...(isIdentical ? [`         ${share} % of the bits on the UART were the image's`] : []),
+        ...(summary.network ? [`network  ${faultsText(summary.network)}`] : []),
         ...this.#powerLine(summary.cuts, outcome.operations),
         ...(steps === undefined ? [] : [engineLine(steps, image.bytes)]),
       ].join("\n"),
@@ -162,6 +170,11 @@ function verdictText(verdict: Verdict, version: string): string {
     return `Update succeeded: the MCU runs ${version || "the new image"}, ${proof}.`;
   }
   return `Update ${verdict.kind === "failed" ? "failed" : "rolled back"} ${failureText(verdict.failure)}`;
+}
+
+function faultsText({ cut, stalled, unavailable }: NetworkFaults): string {
+  const connections = (count: number) => `${count} connection${count === 1 ? "" : "s"}`;
+  return `cut ${connections(cut)}, stalled ${connections(stalled)}, answered 503 to ${unavailable === 1 ? "1 request" : `${unavailable} requests`}`;
 }
 
 function failureText({ stage, cause, detail, offset }: Failure): string {

@@ -10,7 +10,7 @@ import { fromHex } from "../../../src/base/hex.js";
 import type { Offer } from "../../../src/image/offer.js";
 import type { DigestClass } from "../../../src/ports.js";
 import type { Verdict } from "../../../src/update/verdict.js";
-import type { ServedFile } from "../../peers/file-response.js";
+import type { FileServerBehavior, Oddities } from "../../peers/file-response.js";
 import { healthyMcu } from "../../peers/mcu-behavior.js";
 import { mcuLineOf } from "../../peers/mcu-line.js";
 import { PrimaryMcu } from "../../peers/primary-mcu.js";
@@ -34,6 +34,8 @@ export interface DemoPlan {
   readonly chunkBytes: number;
   /** Power fails after so many durable operations. */
   readonly cutAfter?: number;
+  /** What the server's requests meet, one after the other. */
+  readonly turns?: readonly Oddities[];
   readonly partitions: readonly Partition[];
   readonly flashBytes: number;
 }
@@ -59,15 +61,17 @@ export interface DemoOutcome {
   readonly virtualMs: number;
 }
 
-/** The offered image as the demo's servers have it, with the digests that Blynk's server sends. */
-export function servedFile(bytes: Uint8Array, { sha256, md5 }: Offer): ServedFile {
+/** What the demo's servers do: they have the offered image, with the digests that Blynk's server sends. */
+export function serverBehavior(path: string, bytes: Uint8Array, { offer, turns }: DemoPlan): FileServerBehavior {
+  const { sha256, md5 } = offer;
   const digests = { sha256: fromHex(sha256 ?? ""), md5: fromHex(md5 ?? "") };
-  return {
+  const file = {
     bytes,
     ...(sha256 ? { tag: sha256.slice(0, 16) } : {}),
     ...(digests.sha256 ? { sha256: digests.sha256 } : {}),
     ...(digests.md5 ? { md5: digests.md5 } : {}),
   };
+  return { files: { [path]: file }, ...(turns ? { turns } : {}) };
 }
 
 export class DemoScenario {

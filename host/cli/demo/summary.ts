@@ -3,9 +3,18 @@
 import { createHash } from "node:crypto";
 import type { Failure } from "../../../src/base/failure.js";
 import { toHex } from "../../../src/base/hex.js";
+import type { FiredKnobs } from "../../peers/file-response.js";
 import type { DemoRun } from "./engine.js";
 import type { Preparation } from "./preparation.js";
 import type { TransferReport } from "./transfer-meter.js";
+
+export interface NetworkFaults {
+  /** Connections. */
+  readonly cut: number;
+  readonly stalled: number;
+  /** Requests answered with 503. */
+  readonly unavailable: number;
+}
 
 export interface Summary {
   /** The MCU runs the very bytes that were offered, and Ferry knows. */
@@ -16,12 +25,14 @@ export interface Summary {
   readonly download: { readonly bytes: number; readonly requests: number };
   readonly transfer: TransferReport;
   readonly cuts: number;
+  /** What a flaky network did. */
+  readonly network?: NetworkFaults;
   readonly engine: { readonly name: "node" | "xs"; readonly steps?: number; readonly stepsPerByte?: number };
   readonly failure?: Failure;
 }
 
 export function summarize({ facts, image, options }: Preparation, run: DemoRun): Summary {
-  const { outcome, received, requests, steps } = run;
+  const { outcome, received, requests, fired, steps } = run;
   const { verdict } = outcome;
   const isIdentical = Buffer.compare(image, received) === 0;
   const metered = steps === undefined ? {} : { steps, stepsPerByte: Math.round(steps / image.length) };
@@ -40,9 +51,14 @@ export function summarize({ facts, image, options }: Preparation, run: DemoRun):
       payloadShare: rounded(outcome.transfer.payloadShare, 4),
     },
     cuts: outcome.cuts,
+    ...(options.flakySeed === undefined ? {} : { network: faultsOf(fired) }),
     engine: { name: options.engine, ...metered },
     ...(verdict.kind === "succeeded" ? {} : { failure: verdict.failure }),
   };
+}
+
+function faultsOf({ cutAtByte, stallAtByte, statusFor }: FiredKnobs): NetworkFaults {
+  return { cut: cutAtByte, stalled: stallAtByte, unavailable: statusFor };
 }
 
 function rounded(value: number, decimals: number): number {

@@ -6,7 +6,7 @@
 
 import { fromHex, toHex } from "../../../src/base/hex.js";
 import { parseUrl } from "../../../src/base/url.js";
-import { type DemoPlan, DemoScenario, servedFile, VERDICT_LIMIT_MS } from "../../cli/demo/scenario.js";
+import { type DemoPlan, DemoScenario, serverBehavior, VERDICT_LIMIT_MS } from "../../cli/demo/scenario.js";
 import { FileServer } from "../../peers/file-server.js";
 import { VirtualClock } from "../../sim/clock.js";
 import { Network } from "../../sim/network.js";
@@ -40,7 +40,7 @@ function buildWorld(): World {
   const image = loadImage(plan.offer.sizeBytes);
   const clock = new VirtualClock();
   const network = new Network(clock);
-  const server = new FileServer(clock, { files: { [url.path]: servedFile(image, plan.offer) } });
+  const server = new FileServer(clock, serverBehavior(url.path, image, plan));
   network.listen(url.host, url.port, server.accept);
   const scenario = new DemoScenario({ plan, network, onEvent: (event) => say({ tell: "event", event }) });
   return { clock, server, scenario };
@@ -60,7 +60,8 @@ function makeDemo() {
       const { clock, scenario, server } = present();
       scenario.start();
       clock.runUntil(() => scenario.isOver, VERDICT_LIMIT_MS, "the update's end");
-      say({ tell: "outcome", outcome: scenario.outcome, requests: server.requests.length });
+      const { requests, fired } = server;
+      say({ tell: "outcome", run: { outcome: scenario.outcome, requests: requests.length, fired } });
     },
     handBack(): void {
       const { received } = present().scenario;
