@@ -21,7 +21,7 @@ import { decodeImageRecord, encodeImageRecord, type ImageRecord } from "./image-
 import { PassiveSlot, type SlotPorts } from "./passive-slot.js";
 import { choosePlace, IMAGES_MAX, type Place } from "./place.js";
 import { RecordSlot, type StoredRecord } from "./record-slot.js";
-import { imageActionFor } from "./recovery.js";
+import { type BodyFound, imageActionFor, type RecordFound } from "./recovery.js";
 import { deleteBody, entriesOf, SegmentedBody } from "./segments.js";
 import { isStamped, SlotBody } from "./slot-body.js";
 
@@ -152,8 +152,9 @@ export class ImageStore {
   #load(): void {
     this.#records.forEach((record, index) => {
       const stored = record.read();
-      this.#images.push(this.#recall(index, stored.kind === "valid" ? stored.body : undefined, stored.kind));
-      if (!this.#images[index] && stored.kind !== "absent") record.delete();
+      const image = this.#recall(index, stored);
+      this.#images.push(image);
+      if (!image && stored.kind !== "absent") record.delete();
     });
     for (const name of entriesOf(this.#directory)) {
       if (!this.#images.some((image) => image?.place === "files" && image.name === name)) {
@@ -164,21 +165,18 @@ export class ImageStore {
   }
 
   /** The image that was found, unless there is nothing to keep of it. */
-  #recall(index: number, stored: Uint8Array | undefined, kind: StoredRecord["kind"]): Image | undefined {
-    const record = stored && decodeImageRecord(stored);
+  #recall(index: number, stored: StoredRecord): Image | undefined {
+    const record = stored.kind === "valid" ? decodeImageRecord(stored.body) : undefined;
     const image = record && this.#hasBody(index, record) ? this.#open(index, record) : undefined;
-    const recordFound = record
-      ? record.complete
-        ? "complete"
-        : "under way"
-      : kind === "absent"
-        ? "absent"
-        : "damaged";
-    const isWhole = image !== undefined && image.readableBytes === image.offer.sizeBytes;
-    const action = imageActionFor(recordFound, isWhole ? "whole" : image ? "partial" : "absent");
-    if (action === "serve" || action === "verify" || action === "resume") return image;
-    image?.close();
-    return undefined;
+    switch (imageActionFor(recordFound(stored, record), bodyFound(image))) {
+      case "serve":
+      case "verify":
+      case "resume":
+        return image;
+      default:
+        image?.close();
+        return undefined;
+    }
   }
 
   /** A slot that Ferry runs from by now, or that an update of Ferry has used since, holds no image any more. */
@@ -195,6 +193,16 @@ export class ImageStore {
     this.#records[image.index]?.delete();
     this.#images[image.index] = undefined;
   }
+}
+
+function recordFound(stored: StoredRecord, record: ImageRecord | undefined): RecordFound {
+  if (record) return record.complete ? "complete" : "under way";
+  return stored.kind === "absent" ? "absent" : "damaged";
+}
+
+function bodyFound(image: Image | undefined): BodyFound {
+  if (!image) return "absent";
+  return image.readableBytes === image.offer.sizeBytes ? "whole" : "partial";
 }
 
 class Image implements StagedImage {
