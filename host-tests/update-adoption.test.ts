@@ -36,4 +36,18 @@ describe("after a restart of Ferry's that the MCU did not notice", () => {
     assert.equal(bench.count("initialized"), 2);
     assert.isUndefined(bench.last("phase"));
   });
+
+  it("does not disturb a boot loader whose transfer takes longer than that", () => {
+    const mcu = { prefetch: true, updatesInBootloader: true, targetBaud: 38_400, writeMs: 1_000 } as const;
+    const bench = new Workbench({ imageBytes: 150_000, mcu, powerReturnsAfterMs: 1_000 });
+    bench.start();
+    bench.offer();
+    bench.runUntil(() => bench.count("ferried") > 3, 600_000, "some chunks");
+    assert.isTrue(bench.mcu.isInBootloader);
+    bench.device.powerOff();
+    bench.runUntil(() => bench.mcuRunsNewImage, 1_200_000, "the MCU's new firmware");
+    const starts = bench.mcu.record.update.startAnswers.filter((answer) => answer === true);
+    assert.lengthOf(starts, 2, "the transfer was broken off and began anew");
+    assert.isAbove(146 * mcu.writeMs, ADOPTION_MS, "the transfer is too short to show anything");
+  });
 });

@@ -182,6 +182,7 @@ describe("the update machine", () => {
     const events = [OFFERED, READY, YES, START, PREFETCH, STAGED, TAKEN, LOST_NET, WRONG_FILE] as const;
     const others: UpdateEvent[] = [
       { kind: "mcu-lost" },
+      { kind: "mcu-adopted" },
       { kind: "offer-silent" },
       { kind: "offer-unsupported" },
       { kind: "start-asked", chunkBytes: 0, valid: false },

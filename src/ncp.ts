@@ -180,7 +180,7 @@ export class Ncp {
   #onHeard(): void {
     this.#presence.heard();
     if (this.#state !== NcpState.NOT_INITIALIZED || this.#adoptionTimer !== undefined) return;
-    this.#adoptionTimer = this.#options.clock.set(() => this.#updater.onMcuReady(), ADOPTION_MS);
+    this.#adoptionTimer = this.#options.clock.set(() => this.#updater.onMcuAdopted(), ADOPTION_MS);
   }
 
   #onInitialized(template: string): void {

@@ -65,6 +65,8 @@ export type UpdateEvent =
   | { readonly kind: "offer-renewed"; readonly offer: Offer }
   /** The MCU has initialized. `reported`: what it has named since it took an image, if anything. */
   | { readonly kind: "mcu-ready"; readonly reported: FirmwareInfo | undefined }
+  /** The MCU talks, and seems not to know that it should initialize. */
+  | { readonly kind: "mcu-adopted" }
   | { readonly kind: "mcu-lost" }
   | { readonly kind: "offer-answered"; readonly yes: boolean }
   | { readonly kind: "offer-unsupported" }
@@ -124,6 +126,9 @@ export function stepUpdate(state: UpdateState, event: UpdateEvent): UpdateStep {
       return { state: { ...state, offer: event.offer }, effects: [{ do: "remember" }] };
     case "mcu-ready":
       return onMcuReady(state, event.reported);
+    case "mcu-adopted":
+      // Only what waits to be offered: a boot loader that is being served, or an MCU on its way back, is left alone.
+      return state.phase === "queued" ? offerIfPossible({ ...state, mcuReady: true }) : stay(state);
     case "mcu-lost":
       return onMcuLost(state);
     case "offer-answered":

@@ -173,6 +173,10 @@ export class Updater<I extends UpdateImage> {
     this.#handle({ kind: "mcu-ready", reported: this.#running?.fresh ? this.#running.firmware : undefined });
   }
 
+  onMcuAdopted(): void {
+    this.#handle({ kind: "mcu-adopted" });
+  }
+
   onMcuLost(): void {
     this.#handle({ kind: "mcu-lost" });
   }
