@@ -46,13 +46,13 @@ describe("SimFlash", () => {
       assert.lengthOf(bench.storage.chip.misuses, 1);
     });
 
-    it("refuses to touch the running program, LittleFS and NVS", () => {
-      for (const path of ["running", "storage", "nvs"]) {
+    it("refuses to touch the running program, the boot loader's record, LittleFS and NVS", () => {
+      for (const path of ["running", "otadata", "storage", "nvs"]) {
         const foreign = new SimFlash(bench.life).open({ path });
         assert.throws(() => foreign.write(Uint8Array.of(0), 0), FlashMisuse);
         assert.throws(() => foreign.eraseBlock(0), FlashMisuse);
       }
-      assert.lengthOf(bench.storage.chip.misuses, 6);
+      assert.lengthOf(bench.storage.chip.misuses, 8);
     });
   });
 

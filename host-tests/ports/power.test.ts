@@ -1,4 +1,5 @@
 import { assert } from "chai";
+import { makeFerryImage } from "../../host/peers/ferry-image.js";
 import { VirtualClock } from "../../host/sim/clock.js";
 import { SimCpu } from "../../host/sim/cpu.js";
 import { SimFlash } from "../../host/sim/flash.js";
@@ -87,6 +88,7 @@ describe("Life", () => {
   let power: Power;
   let cpu: SimCpu;
   let flash: SimFlash;
+  let operationsOfBoot: number;
 
   beforeEach(() => {
     clock = new VirtualClock();
@@ -94,6 +96,7 @@ describe("Life", () => {
     power = new Power();
     cpu = new SimCpu(clock);
     flash = new SimFlash(new Life({ storage, power, cpu }));
+    operationsOfBoot = power.operations;
   });
 
   it("ends with the power, and does not come back with it", () => {
@@ -119,7 +122,7 @@ describe("Life", () => {
 
   it("ends at the operation that a cut strikes, also for code that catches the exception", () => {
     const partition = flash.open({ path: "nextota" });
-    power.plan({ operation: 1, kind: "before" });
+    power.plan({ operation: operationsOfBoot + 1, kind: "before" });
     cpu.run(() => {
       for (let attempt = 0; attempt < 3; attempt++) {
         try {
@@ -130,13 +133,13 @@ describe("Life", () => {
       }
     });
     assert.isFalse(cpu.alive);
-    assert.equal(power.operations, 1);
+    assert.equal(power.operations, operationsOfBoot + 1);
     assert.equal(storage.wear.sectorErases[storage.partition("ota_1").offset / 4096], 0);
   });
 
   it("ends at that operation at once, not only at the next one", () => {
     const partition = flash.open({ path: "nextota" });
-    power.plan({ operation: 1, kind: "before" });
+    power.plan({ operation: operationsOfBoot + 1, kind: "before" });
     assert.throws(() => partition.eraseBlock(0), PowerCut);
     assert.isFalse(cpu.alive);
   });
@@ -168,6 +171,7 @@ describe("SimStorage", () => {
 
   it("boots the first slot until another is chosen, and refuses what is no slot", () => {
     const storage = new SimStorage();
+    storage.chip.preset(makeFerryImage({ version: "0.2.0" }), storage.partition("ota_1").offset);
     assert.equal(storage.bootSlot, "ota_0");
     storage.selectBootSlot("ota_1");
     assert.equal(storage.bootSlot, "ota_1");

@@ -2,7 +2,9 @@ import { assert } from "chai";
 import { buildEspImage, checkEspImage } from "../../host/sim/esp-image.js";
 import { SimFlash } from "../../host/sim/flash.js";
 import { sectorErasesTotal } from "../../host/sim/nor.js";
+import { readOtadata } from "../../host/sim/otadata.js";
 import { Random } from "../../host/sim/random.js";
+import { SimSlots } from "../../host/sim/slots.js";
 import type { SimStorageOptions } from "../../host/sim/storage.js";
 import { type SimUpdate, SimUpdater } from "../../host/sim/update.js";
 import { describeUpdateContract } from "./contracts/update.js";
@@ -45,16 +47,38 @@ describe("SimUpdater", () => {
   });
 
   it("asks the validator that it was given, with the bytes of the slot", () => {
-    const seen: number[] = [];
+    const seen: Uint8Array[] = [];
     const update = open({
       validateImage: (slot) => {
-        seen.push(slot.length, slot[1] ?? -1);
-        return "not today";
+        seen.push(slot);
+        return slot[1] === 77 ? "not today" : undefined;
       },
     });
     update.write(Uint8Array.of(0xe9, 77));
     assert.throws(() => update.complete(), "end failed");
-    assert.deepEqual(seen, [0x1_0000, 77]);
+    const last = seen.at(-1);
+    assert.deepEqual([last?.length, last?.[1]], [0x1_0000, 77]);
+  });
+
+  it("drops the record of the slot that it is going to overwrite, and no other", () => {
+    open();
+    const sequences = () => readOtadata(bench.storage)?.map(({ sequence }) => sequence);
+    const complete = () => {
+      const update = reopen();
+      update.write(IMAGE);
+      update.complete();
+    };
+    complete();
+    assert.deepEqual(sequences(), [1, 2]);
+    assert.equal(bench.operations(reopen), 0, "the record of the running app");
+    bench.boot();
+    new SimSlots(bench.life).markValid();
+    assert.equal(bench.operations(reopen), 1);
+    assert.deepEqual(sequences(), [0xffff_ffff, 2]);
+    assert.throws(() => new SimSlots(bench.life).rollBackAndRestart(), "no other app");
+    complete();
+    assert.deepEqual(sequences(), [3, 2]);
+    assert.equal(bench.boot().running, "ota_0");
   });
 
   it("erases a sector when it gets there, each once", () => {
@@ -68,12 +92,13 @@ describe("SimUpdater", () => {
     assert.deepEqual(counts, [1, 1, 2, 2, 3]);
   });
 
-  it("charges erasing and programming, and reading all of it back at the end", () => {
+  it("charges erasing and programming, and reading the slot back at the end", () => {
     const update = open({ validateImage: () => undefined });
     const writingMs = bench.spentMs(() => update.write(IMAGE.subarray(0, 4096)));
     const completingMs = bench.spentMs(() => update.complete());
     assert.approximately(writingMs, 45 + 16 * 0.7, 1e-9);
-    assert.approximately(completingMs, 4 * 0.02 + 45 + 0.7, 1e-9);
+    const slotKib = bench.storage.partition("ota_1").size / 1024;
+    assert.approximately(completingMs, slotKib * 0.02 + 45 + 0.7, 1e-9);
   });
 
   describe("when the power fails", () => {
@@ -94,15 +119,18 @@ describe("SimUpdater", () => {
       }
     }
 
-    for (const [kind, slot] of [
-      ["before", "ota_0"],
-      ["torn", "ota_0"],
-      ["after", "ota_1"],
+    for (const [kind, operation, nth, slot] of [
+      ["before", "otadata erase", 1, "ota_0"],
+      ["erase-torn", "otadata erase", 1, "ota_0"],
+      ["after", "otadata erase", 1, "ota_0"],
+      ["torn-prefix", "otadata program", 2, "ota_0"],
+      ["torn-bits", "otadata program", 2, "ota_0"],
+      ["after", "otadata program", 2, "ota_1"],
     ] as const) {
-      it(`${kind} the switch of the boot slot, boots ${slot}`, () => {
+      it(`${kind} ${operation}, which makes the slot boot, boots ${slot}`, () => {
         const update = open();
         update.write(IMAGE);
-        bench.cut(kind, "update complete", () => update.complete());
+        bench.cut(kind, operation, () => update.complete(), nth);
         assert.equal(bench.life.running, slot);
       });
     }

@@ -1,11 +1,12 @@
 /** A device whose files are few and whose app slots are larger: for suites about images in the passive slot. */
 
 import { assert } from "chai";
+import { makeFerryImage } from "../../host/peers/ferry-image.js";
 import { mountFiles } from "../../host/sim/files.js";
 import { SimFlash } from "../../host/sim/flash.js";
 import type { Life } from "../../host/sim/life.js";
 import { SimSlots } from "../../host/sim/slots.js";
-import type { Partition } from "../../host/sim/storage.js";
+import type { Partition, SimStorage } from "../../host/sim/storage.js";
 import type { ImageStore } from "../../src/store/image-store.js";
 import type { SlotPorts } from "../../src/store/passive-slot.js";
 import { SimBench } from "../ports/sim-bench.js";
@@ -25,12 +26,24 @@ export const SLOT_TABLE: readonly Partition[] = Object.freeze([
   { label: "storage", type: "data", subtype: "littlefs", offset: 0x5_0000, size: FILES_BYTES },
 ]);
 
-/** The app that runs, with the one before it in the other slot: no sector is erased from the start. */
+/** A slot with an app in it, and no byte erased behind that. */
+export function makeAppSlot(index: number, sizeBytes = SLOT_BYTES): Uint8Array {
+  const slot = makeContent(sizeBytes, 100 + index);
+  slot.set(makeFerryImage({ version: `0.1.${index}`, bytes: 8192, seed: index }));
+  return slot;
+}
+
+/** Puts an app into each slot: no sector of them is erased from the start. */
+export function fillSlots(storage: SimStorage): void {
+  for (const [index, { offset, size }] of storage.slots().entries()) {
+    storage.chip.preset(makeAppSlot(index, size), offset);
+  }
+}
+
+/** The app that runs, with the one before it in the other slot. */
 export function makeSlotBench(partitions: readonly Partition[] = SLOT_TABLE): SimBench {
   const bench = new SimBench({ partitions });
-  for (const [index, { offset, size }] of bench.storage.slots().entries()) {
-    bench.storage.chip.preset(makeContent(size, 100 + index), offset);
-  }
+  fillSlots(bench.storage);
   return bench;
 }
 
@@ -45,7 +58,7 @@ export function openSlotStore(life: Life, ports: SlotPorts = slotPorts(life)): I
 /** Ferry's own app is what it was, and nobody misused the flash. */
 export function assertFerryUnharmed({ storage, life: { running } }: SimBench): void {
   const index = storage.slots().findIndex(({ label }) => label === running);
-  assert.isTrue(sameBytes(storage.peek(running), makeContent(SLOT_BYTES, 100 + index)), "the running app is damaged");
+  assert.isTrue(sameBytes(storage.peek(running), makeAppSlot(index)), "the running app is damaged");
   assert.deepEqual(storage.chip.misuses, []);
 }
 

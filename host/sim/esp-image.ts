@@ -10,10 +10,17 @@
  *   ..  zeroes, then the checksum as the last byte of a multiple of 16: 0xEF xor all segment data
  *   ..  SHA-256 of everything before it
  *
+ * The first segment of an app begins with its descriptor (256 bytes, at offset 32 of the file); texts end in zeroes:
+ *
+ *   0   magic ABCD5432 (u32) | secure version (u32) | reserved (8)
+ *   16  version (32) | project name (32) | time (16) | date (16) | IDF version (32) | SHA-256 of the ELF file (32)
+ *   176 reserved (80)
+ *
  * Written apart from src/image, so that the simulator does not repeat a mistake made there.
  */
 
 import { sha256 } from "@noble/hashes/sha2.js";
+import { asciiBytes, asciiText } from "./ascii.js";
 
 export const ESP_IMAGE_MAGIC = 0xe9;
 export const ESP32_CHIP_ID = 0;
@@ -26,6 +33,14 @@ const HASH_APPENDED_AT = 23;
 const CHECKSUM_SEED = 0xef;
 const CHECKSUM_ALIGN_BYTES = 16;
 const SHA256_BYTES = 32;
+
+export const APP_DESCRIPTOR_BYTES = 256;
+const APP_DESCRIPTOR_AT = HEADER_BYTES + SEGMENT_HEADER_BYTES;
+const APP_DESCRIPTOR_MAGIC = 0xabcd5432;
+const VERSION_AT = 16;
+const PROJECT_NAME_AT = 48;
+const IDF_VERSION_AT = 112;
+const TEXT_BYTES = 32;
 
 /** Says what is wrong with the image at the start of `slot`, or returns `undefined`. What follows it is ignored. */
 export function checkEspImage(slot: Uint8Array, chipId = ESP32_CHIP_ID): string | undefined {
@@ -86,6 +101,40 @@ export function buildEspImage({ segments, chipId = ESP32_CHIP_ID, hashAppended =
   view.setUint8(bodyEnd - 1, checksum);
   if (hashAppended) image.set(sha256(image.subarray(0, bodyEnd)), bodyEnd);
   return image;
+}
+
+/** What an app says of itself. Texts are ASCII, at most 31 characters. */
+export interface AppDescription {
+  readonly version: string;
+  readonly projectName: string;
+}
+
+/** The begin of an app's first segment. Throws when a text does not fit. */
+export function makeAppDescriptor({ version, projectName }: AppDescription): Uint8Array {
+  const bytes = new Uint8Array(APP_DESCRIPTOR_BYTES);
+  new DataView(bytes.buffer).setUint32(0, APP_DESCRIPTOR_MAGIC, true);
+  for (const [at, text] of [
+    [VERSION_AT, version],
+    [PROJECT_NAME_AT, projectName],
+    [IDF_VERSION_AT, "v6.0"],
+  ] as const) {
+    if (text.length >= TEXT_BYTES) throw new Error(`app descriptor: ${JSON.stringify(text)} has no room`);
+    bytes.set(asciiBytes(text), at);
+  }
+  return bytes;
+}
+
+/** What the image at the start of `slot` says of itself; `undefined` when it has no app descriptor. */
+export function readAppDescriptor(slot: Uint8Array): AppDescription | undefined {
+  const bytes = slot.subarray(APP_DESCRIPTOR_AT, APP_DESCRIPTOR_AT + APP_DESCRIPTOR_BYTES);
+  if (bytes.length < APP_DESCRIPTOR_BYTES) return undefined;
+  if (new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true) !== APP_DESCRIPTOR_MAGIC) return undefined;
+  return { version: textAt(bytes, VERSION_AT), projectName: textAt(bytes, PROJECT_NAME_AT) };
+}
+
+function textAt(descriptor: Uint8Array, at: number): string {
+  const [text = ""] = asciiText(descriptor.subarray(at, at + TEXT_BYTES)).split("\0");
+  return text;
 }
 
 /** The checksum is the last byte of the 16-byte row that the segments end in, or of the next one. */

@@ -2,13 +2,14 @@
  * The flash port (embedded:storage/flash): raw partitions of the chip.
  *
  * Fault model: each write() and each erased block is one durable operation that a power cut may precede, tear or
- * follow. Programming flash that is not erased, and touching what belongs to the running program, to LittleFS or to
- * NVS, throws FlashMisuse: the IDF aborts or data is lost there.
+ * follow. Programming flash that is not erased, and touching what belongs to the running program, to the boot loader,
+ * to LittleFS or to NVS, throws FlashMisuse: the IDF aborts or data is lost there.
  */
 
 import type { Flash, FlashPartition } from "../../src/ports.js";
 import { bytesOf, type Life, throwClosed } from "./life.js";
-import { programMs, readMs, SECTOR_BYTES, SECTOR_ERASE_MS } from "./nor.js";
+import { eraseSector, program } from "./medium.js";
+import { readMs, SECTOR_BYTES } from "./nor.js";
 import { FILES_PARTITION, KEY_VALUE_PARTITION, type Partition } from "./storage.js";
 
 export class SimFlash implements Flash {
@@ -73,11 +74,7 @@ export class SimFlashPartition implements FlashPartition {
     const bytes = bytesOf(buffer);
     if (!this.#holds(offset, bytes.length)) throw new Error("write failed");
     this.#assertOwn("writing");
-    const { chip, random } = this.#life.storage;
-    const address = this.#partition.offset + offset;
-    chip.assertProgrammable(bytes, address);
-    this.#life.spend(programMs(address, bytes.length));
-    this.#life.perform("flash program", () => chip.program(bytes, address), chip.programTears(bytes, address, random));
+    program(this.#life, "flash program", bytes, this.#partition.offset + offset);
   }
 
   eraseBlock(first: number, end = first + 1): void {
@@ -85,7 +82,8 @@ export class SimFlashPartition implements FlashPartition {
     const isRange = Number.isInteger(first) && Number.isInteger(end) && end >= first;
     if (!isRange || !this.#holds(first * SECTOR_BYTES, (end - first) * SECTOR_BYTES)) throw new Error("erase failed");
     this.#assertOwn("erasing");
-    for (let block = first; block < end; block++) eraseSector(this.#life, "flash erase", this.#partition, block);
+    const { offset } = this.#partition;
+    for (let block = first; block < end; block++) eraseSector(this.#life, "flash erase", offset + block * SECTOR_BYTES);
   }
 
   status(): { size: number; blockLength: number; blocks: number } {
@@ -117,18 +115,10 @@ export class SimFlashPartition implements FlashPartition {
     const { label } = this.#partition;
     const owner = new Map([
       [this.#life.running, "the running program"],
+      [this.#life.storage.otadataPartition?.label, "the boot loader"],
       [FILES_PARTITION, "LittleFS"],
       [KEY_VALUE_PARTITION, "NVS"],
     ]).get(label);
     if (owner) this.#life.storage.chip.misuse(`${doing} partition ${label}, which belongs to ${owner}`);
   }
-}
-
-/** Erases one block of a partition as a durable operation of this name. */
-export function eraseSector(life: Life, name: string, partition: Partition, block: number): void {
-  const { chip, random } = life.storage;
-  const sector = partition.offset / SECTOR_BYTES + block;
-  life.spend(SECTOR_ERASE_MS);
-  const tear = () => chip.tearErase(sector, random);
-  life.perform(name, () => chip.erase(sector), { torn: tear, "erase-torn": tear });
 }

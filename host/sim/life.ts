@@ -5,7 +5,9 @@
  * come back for the next life.
  */
 
+import { boot } from "./bootloader.js";
 import type { SimCpu } from "./cpu.js";
+import type { Medium } from "./medium.js";
 import { type Power, PowerCut, type Tears } from "./power.js";
 import type { Random } from "./random.js";
 import type { SimStorage } from "./storage.js";
@@ -24,22 +26,31 @@ export interface LifeOptions {
   readonly storage: SimStorage;
   readonly power: Power;
   readonly cpu: SimCpu;
+  /** Begins the next life; by default nobody does. */
+  readonly restart?: () => void;
 }
 
-export class Life {
+export class Life implements Medium {
   readonly storage: SimStorage;
   /** Label of the slot that was booted. */
   readonly running: string;
+  /** How long the boot loader has written before. */
+  readonly bootLoaderMs: number;
   readonly #power: Power;
   readonly #cpu: SimCpu;
+  readonly #restart: () => void;
   readonly #restorations: number;
   #openFiles: ReadonlySet<Unsynced> = new Set();
 
-  constructor({ storage, power, cpu }: LifeOptions) {
+  /** Goes through the boot loader: throws PowerCut where the power fails there, and NothingToBoot. */
+  constructor({ storage, power, cpu, restart = () => {} }: LifeOptions) {
+    const { app, durationMs } = boot(storage, power);
     this.storage = storage;
-    this.running = storage.bootSlot;
+    this.running = app.label;
+    this.bootLoaderMs = durationMs;
     this.#power = power;
     this.#cpu = cpu;
+    this.#restart = restart;
     this.#restorations = power.restorations;
   }
 
@@ -50,9 +61,17 @@ export class Life {
     throw new PowerCut("used by code whose device has lost power or restarted");
   }
 
-  /** Charges blocking work to the processor. */
+  /** A reset without a loss of power. Throws PowerCut, for nothing comes behind it. */
+  restart(): never {
+    this.assertAlive();
+    this.#restart();
+    this.#cpu.kill();
+    throw new PowerCut("restarted");
+  }
+
+  /** Charges the time of a flash operation to the processor. */
   spend(durationMs: number): void {
-    this.#cpu.spend(durationMs);
+    this.#cpu.stall(durationMs);
   }
 
   /** The files that this life has open, as a set that changes. */

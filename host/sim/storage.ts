@@ -1,15 +1,33 @@
 /**
  * Everything of a simulated ESP32 that survives a power cut.
  *
- * SimStorage holds the flash chip with its partition table, the file system of partition `storage`, the key-value
- * store of partition `nvs` and the choice of the boot slot. The two stores are modelled by their content, not as
- * blocks in the chip; their wear and their time are charged as littlefs.ts and nvs.ts say.
+ * SimStorage holds the flash chip with its partition table, the file system of partition `storage` and the key-value
+ * store of partition `nvs`. The two stores are modelled by their content, not as blocks in the chip; their wear and
+ * their time are charged as littlefs.ts and nvs.ts say. A new one is a chip fresh from the cable: an app where the boot
+ * loader looks first, everything else erased.
  */
 
-import { checkEspImage } from "./esp-image.js";
+import { nextApp } from "./bootloader.js";
+import {
+  type AppDescription,
+  buildEspImage,
+  checkEspImage,
+  makeAppDescriptor,
+  readAppDescriptor,
+} from "./esp-image.js";
 import { LittleFsImage } from "./littlefs.js";
 import { NorChip, SECTOR_BYTES, type Wear } from "./nor.js";
 import { NvsImage } from "./nvs.js";
+import {
+  activeIndex,
+  chooseSlot,
+  type Otadata,
+  OtaState,
+  presetRecord,
+  readOtadata,
+  stateOfSlot,
+  withState,
+} from "./otadata.js";
 import { Random } from "./random.js";
 
 export interface Partition {
@@ -29,7 +47,10 @@ export interface SimStorageOptions {
   readonly chipBytes?: number;
   /** Decides how torn operations look. */
   readonly random?: Random;
+  /** How the boot loader and the end of an update judge an app image: as an ESP32 does by default. */
   readonly validateImage?: ImageValidator;
+  /** The app image that the cable has brought; by default a small one that names no version. */
+  readonly app?: Uint8Array;
 }
 
 const CHIP_BYTES = 0x40_0000;
@@ -44,9 +65,9 @@ export const DEFAULT_PARTITIONS: readonly Partition[] = Object.freeze([
   { label: "nvs", type: "data", subtype: "nvs", offset: 0x9000, size: 0x4000 },
   { label: "otadata", type: "data", subtype: "ota", offset: 0xd000, size: 0x2000 },
   { label: "phy_init", type: "data", subtype: "phy", offset: 0xf000, size: 0x1000 },
-  { label: "ota_0", type: "app", subtype: "ota_0", offset: 0x1_0000, size: 0x18_0000 },
-  { label: "ota_1", type: "app", subtype: "ota_1", offset: 0x19_0000, size: 0x18_0000 },
-  { label: "storage", type: "data", subtype: "littlefs", offset: 0x31_0000, size: 0xf_0000 },
+  { label: "ota_0", type: "app", subtype: "ota_0", offset: 0x1_0000, size: 0x1e_0000 },
+  { label: "ota_1", type: "app", subtype: "ota_1", offset: 0x1f_0000, size: 0x1e_0000 },
+  { label: "storage", type: "data", subtype: "littlefs", offset: 0x3d_0000, size: 0x3_0000 },
 ]);
 
 export class SimStorage {
@@ -56,8 +77,6 @@ export class SimStorage {
   readonly keyValues: NvsImage;
   readonly random: Random;
   readonly validateImage: ImageValidator;
-  #bootSlot: string;
-  #bootSlotIsConfirmed = true;
 
   constructor(options: SimStorageOptions = {}) {
     this.partitions = options.partitions ?? DEFAULT_PARTITIONS;
@@ -67,35 +86,67 @@ export class SimStorage {
     this.validateImage = options.validateImage ?? ((slot) => checkEspImage(slot));
     this.files = new LittleFsImage(this.chip.wear, sectorsOf(this.partition(FILES_PARTITION)));
     this.keyValues = new NvsImage(this.chip.wear, sectorsOf(this.partition(KEY_VALUE_PARTITION)));
-    const first = this.slots()[0];
-    if (!first) throw new Error("partition table: no app slot (subtype ota_0)");
-    this.#bootSlot = first.label;
+    const [firstSlot] = this.slots();
+    if (!firstSlot) throw new Error("partition table: no app slot (subtype ota_0)");
+    this.chip.preset(options.app ?? makeDefaultApp(), (this.factoryApp ?? firstSlot).offset);
   }
 
   get wear(): Wear {
     return this.chip.wear;
   }
 
-  /** Label of the slot that the next boot starts. */
-  get bootSlot(): string {
-    return this.#bootSlot;
+  /** Label of the app partition that the next boot starts; `undefined` when the chip has nothing to boot. */
+  get bootSlot(): string | undefined {
+    return nextApp(this)?.label;
   }
 
-  /** Whether the app in that slot has proved itself: one flashed by cable has, one that an update has put there not. */
+  /** Whether the app there has proved itself: one flashed by cable has, one that an update has put there not yet. */
   get bootSlotIsConfirmed(): boolean {
-    return this.#bootSlotIsConfirmed;
+    const app = nextApp(this);
+    const state = app && this.stateOf(app);
+    return state === undefined || state === OtaState.VALID || state === OtaState.UNDEFINED;
   }
 
-  /** As the end of an update does: the app there has yet to prove itself. */
+  /** From outside, what the end of an update does: this slot boots next, and its app has yet to prove itself. */
   selectBootSlot(label: string): void {
-    if (!this.slots().some((slot) => slot.label === label)) throw new Error(`no app slot is called ${label}`);
-    this.#bootSlot = label;
-    this.#bootSlotIsConfirmed = false;
+    const slots = this.slots();
+    const slot = slots.findIndex((candidate) => candidate.label === label);
+    if (slot < 0) throw new Error(`no app slot is called ${label}`);
+    presetRecord(this, chooseSlot(this.#otadata(), slot, slots.length));
   }
 
-  /** As the app in that slot does when it has proved itself (esp_ota_mark_app_valid_cancel_rollback). */
+  /** From outside, what the app in that slot does when it has proved itself. */
   confirmBootSlot(): void {
-    this.#bootSlotIsConfirmed = true;
+    const otadata = this.#otadata();
+    const active = activeIndex(otadata);
+    if (active === undefined) throw new Error("otadata names no slot");
+    presetRecord(this, withState(otadata, active, OtaState.VALID));
+  }
+
+  /** What otadata says of the app in a partition: an OtaState, or `undefined` for nothing. */
+  stateOf(app: Partition): number | undefined {
+    const slots = this.slots();
+    const slot = slots.findIndex(({ label }) => label === app.label);
+    const otadata = readOtadata(this);
+    return slot < 0 || !otadata ? undefined : stateOfSlot(otadata, slot, slots.length);
+  }
+
+  /** Why the boot loader does not start the app in a partition; `undefined` when it does. */
+  problemOfApp(app: Partition): string | undefined {
+    return this.validateImage(this.peek(app.label));
+  }
+
+  /** What the app in a partition says of itself. */
+  describeApp(app: Partition): AppDescription | undefined {
+    return readAppDescriptor(this.peek(app.label, 0, Math.min(app.size, SECTOR_BYTES)));
+  }
+
+  get factoryApp(): Partition | undefined {
+    return this.partitions.find(({ type, subtype }) => type === "app" && subtype === "factory");
+  }
+
+  get otadataPartition(): Partition | undefined {
+    return this.partitions.find(({ type, subtype }) => type === "data" && subtype === "ota");
   }
 
   /** The partition with this label. Throws where the table has none. */
@@ -123,10 +174,20 @@ export class SimStorage {
     this.chip.read(bytes, this.partition(label).offset + offset);
     return bytes;
   }
+
+  #otadata(): Otadata {
+    const otadata = readOtadata(this);
+    if (!otadata) throw new Error("partition table: no data partition of subtype ota");
+    return otadata;
+  }
 }
 
 export function isSlot(partition: Partition): boolean {
   return partition.type === "app" && /^ota_\d+$/.test(partition.subtype);
+}
+
+function makeDefaultApp(): Uint8Array {
+  return buildEspImage({ segments: [makeAppDescriptor({ version: "", projectName: "ferry" })] });
 }
 
 function slotNumber(slot: Partition): number {

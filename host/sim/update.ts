@@ -1,15 +1,28 @@
 /**
  * The update port (embedded:update, mode "a"): esp_ota_begin, _write, _end and _set_boot_partition.
  *
- * Fault model: each erased sector, each programmed write and the switch of the boot slot is one durable operation.
- * The switch is atomic: the bootloader's record lies in two sectors that are written in turn.
+ * Fault model: each erased sector and each programmed write is one durable operation, of the slot ("update") and of
+ * the boot loader's record ("otadata"). From the begin of an update to its completion the running app has the only
+ * record: that of the other slot goes first, so that nobody can roll back into what is being overwritten.
  */
 
 import type { FlashPartition, Update, Updater } from "../../src/ports.js";
 import { ESP_IMAGE_MAGIC } from "./esp-image.js";
-import { eraseSector, SimFlashPartition } from "./flash.js";
+import { SimFlashPartition } from "./flash.js";
 import { bytesOf, type Life, throwClosed } from "./life.js";
-import { PAGE_PROGRAM_MS, programMs, readMs, SECTOR_BYTES, SECTOR_ERASE_MS } from "./nor.js";
+import { eraseSector, program } from "./medium.js";
+import { readMs, SECTOR_BYTES } from "./nor.js";
+import {
+  activeIndex,
+  chooseSlot,
+  eraseRecord,
+  isBlank,
+  OtaState,
+  other,
+  readOtadata,
+  slotOf,
+  writeRecord,
+} from "./otadata.js";
 import { isSlot, type Partition } from "./storage.js";
 
 export class SimUpdater implements Updater {
@@ -26,8 +39,23 @@ export class SimUpdater implements Updater {
     const target = partition.target();
     if (!target.writable) throw new Error("read-only partition");
     if (mode !== "a") throw new RangeError("invalid mode");
-    if (!isSlot(target.partition) || target.partition.label === this.#life.running) throw new Error("begin failed");
+    this.#begin(target.partition);
     return new SimUpdate(this.#life, target.partition);
+  }
+
+  #begin(slot: Partition): void {
+    const { storage, running } = this.#life;
+    if (!isSlot(slot) || slot.label === running) throw new Error("begin failed");
+    const isPending = storage.stateOf(storage.partition(running)) === OtaState.PENDING_VERIFY;
+    if (isPending) throw new Error("begin failed");
+    const otadata = readOtadata(storage);
+    const active = otadata && activeIndex(otadata);
+    if (!otadata || active === undefined) return;
+    const slots = storage.slots();
+    const last = otadata[other(active)];
+    if (!isBlank(last) && slots[slotOf(last, slots.length)]?.label !== running) {
+      eraseRecord(this.#life, "otadata", other(active));
+    }
   }
 }
 
@@ -52,10 +80,7 @@ export class SimUpdate implements Update {
     this.#eraseUpTo(end);
     if (this.#bytesWritten === 0 && bytes[0] !== ESP_IMAGE_MAGIC) throw new Error("write failed");
 
-    const { chip, random } = this.#life.storage;
-    const address = this.#slot.offset + this.#bytesWritten;
-    this.#life.spend(programMs(address, bytes.length));
-    this.#life.perform("update program", () => chip.program(bytes, address), chip.programTears(bytes, address, random));
+    program(this.#life, "update program", bytes, this.#slot.offset + this.#bytesWritten);
     this.#bytesWritten = end;
   }
 
@@ -64,10 +89,13 @@ export class SimUpdate implements Update {
     this.#state = "complete";
     const { storage } = this.#life;
     if (this.#bytesWritten === 0) throw new Error("end failed");
-    this.#life.spend(readMs(this.#bytesWritten));
-    if (storage.validateImage(storage.peek(this.#slot.label))) throw new Error("end failed");
-    this.#life.spend(SECTOR_ERASE_MS + PAGE_PROGRAM_MS);
-    this.#life.perform("update complete", () => storage.selectBootSlot(this.#slot.label));
+    this.#life.spend(readMs(this.#slot.size)); // the whole image, whoever has written it; at most so much
+    if (storage.problemOfApp(this.#slot)) throw new Error("end failed");
+    const otadata = readOtadata(storage);
+    if (!otadata) throw new Error("can't change boot partition");
+    const slots = storage.slots();
+    const slot = slots.findIndex(({ label }) => label === this.#slot.label);
+    writeRecord(this.#life, "otadata", chooseSlot(otadata, slot, slots.length));
   }
 
   close(): void {
@@ -78,7 +106,7 @@ export class SimUpdate implements Update {
   #eraseUpTo(end: number): void {
     const erased = Math.ceil(this.#bytesWritten / SECTOR_BYTES);
     for (let block = erased; block < Math.ceil(end / SECTOR_BYTES); block++) {
-      eraseSector(this.#life, "update erase", this.#slot, block);
+      eraseSector(this.#life, "update erase", this.#slot.offset + block * SECTOR_BYTES);
     }
   }
 
