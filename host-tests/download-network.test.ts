@@ -3,8 +3,8 @@
 import { assert } from "chai";
 import type { FileServerBehavior } from "../host/peers/file-response.js";
 import { makeFirmware } from "../host/peers/firmware.js";
-import { REDIRECTS_MAX } from "../src/download/download-job.js";
 import { STALL_MS } from "../src/download/download-request.js";
+import { REDIRECTS_MAX } from "../src/download/fetcher.js";
 import { FRUITLESS_ATTEMPTS_MAX } from "../src/download/retries.js";
 import {
   assertFailed,

@@ -4,6 +4,7 @@ import { assert } from "chai";
 import { Random } from "../host/sim/random.js";
 import {
   announcedDigests,
+  closesConnection,
   HEADERS_WANTED,
   type Judgement,
   judge,
@@ -21,8 +22,8 @@ function judged(offset: number, status: number, headers: Headers = {}): Judgemen
   return judge({ offset, sizeBytes: SIZE }, status, new Map(Object.entries(headers)));
 }
 
-function body(offset: number, validator: string | undefined, lengthKnown: boolean): Judgement {
-  return { kind: "body", offset, validator, lengthKnown };
+function body(offset: number, validator: string | undefined, lengthKnown: boolean, end = SIZE): Judgement {
+  return { kind: "body", offset, end, validator, lengthKnown };
 }
 
 describe("An answer that brings the file from its first byte", () => {
@@ -65,6 +66,13 @@ describe("An answer that brings the rest of the file", () => {
     ["of a file whose size it does not know", { "content-range": "bytes 400-999/*" }, body(400, undefined, false)],
     ["with odd spaces", { "content-range": "bytes  400 - 999 / 1000 " }, body(400, undefined, false)],
     ["in another case", { "content-range": "Bytes 400-999/1000" }, body(400, undefined, false)],
+    ["only in part", { "content-range": "bytes 400-499/1000" }, body(400, undefined, false, 500)],
+    [
+      "only in part, with its length",
+      { "content-range": "bytes 400-499/1000", "content-length": "100" },
+      body(400, undefined, true, 500),
+    ],
+    ["only its first byte", { "content-range": "bytes 400-400/*" }, body(400, undefined, false, 401)],
   ];
   for (const [what, headers, meaning] of rows) {
     it(`${what} is a body from there`, () => assert.deepEqual(judged(400, 206, headers), meaning));
@@ -76,7 +84,7 @@ describe("A range that is not the one asked for", () => {
     ["begins earlier", "bytes 399-999/1000"],
     ["begins later", "bytes 401-999/1000"],
     ["begins at the start", "bytes 0-999/1000"],
-    ["ends earlier", "bytes 400-998/1000"],
+    ["ends before it begins", "bytes 400-399/1000"],
     ["ends behind the file", "bytes 400-1000/1000"],
     ["has no last byte", "bytes 400-/1000"],
     ["has no first byte", "bytes -999/1000"],
@@ -227,6 +235,14 @@ describe("A validator", () => {
   });
 });
 
+describe("A connection", () => {
+  it("ends behind an answer that says so", () => {
+    const closes = (value?: string) => closesConnection(new Map(value === undefined ? [] : [["connection", value]]));
+    for (const value of ["close", "Close", "close, TE"]) assert.isTrue(closes(value), value);
+    for (const value of ["keep-alive", "", undefined]) assert.isFalse(closes(value), value);
+  });
+});
+
 describe("The judgement", () => {
   it("asks for each header that it looks at", () => {
     const seen = new Set<string>();
@@ -239,6 +255,7 @@ describe("The judgement", () => {
     judge({ offset: 1, sizeBytes: 2 }, 206, new Map([["content-range", "bytes 1-1/2"]]));
     seen.add("last-modified");
     announcedDigests(spy);
+    closesConnection(spy);
     for (const name of seen) assert.include(HEADERS_WANTED, name);
     assert.sameMembers(
       [...seen, "content-range"].filter((name, at, all) => all.indexOf(name) === at),
@@ -264,7 +281,9 @@ describe("The judgement", () => {
       if (judgement.kind !== "body") continue;
       bodies++;
       assert.strictEqual(judgement.offset, offset);
-      assert.include([`bytes ${offset}-999/1000`, `bytes ${offset}-999/*`], headers["content-range"]);
+      assert.isAtMost(judgement.end, SIZE);
+      const range = `bytes ${offset}-${judgement.end - 1}`;
+      assert.include([`${range}/1000`, `${range}/*`], headers["content-range"]);
     }
     assert.isAbove(bodies, 10);
   });

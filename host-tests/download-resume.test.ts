@@ -254,7 +254,11 @@ describe("A download whose storage fails", () => {
     const filler = root.openFile({ path: "filler", mode: "w" });
     filler.write(new Uint8Array(18 * 4000), 0);
     filler.close();
-    const failed = assertFailed(bench.run(), { stage: "download", cause: "storage" }, /staging failed: LFS ERR -28/);
+    const failed = assertFailed(
+      bench.run(),
+      { stage: "download", cause: "no-space" },
+      /storage partition is full \(LFS ERR -28\).*erase it/,
+    );
     assert.isAtLeast(failed.offset ?? 0, SEGMENT_BYTES);
     assert.strictEqual(bench.network.connections, 0);
     root.delete("filler");

@@ -85,6 +85,21 @@ describe("An image", () => {
     });
   }
 
+  const own: readonly (readonly [string, number, readonly string[], typeof BOTH, string])[] = [
+    ["goes to the slot, small as it is", 100 * KIB, [], BOTH, "slot"],
+    ["replaces the slot's image", 100 * KIB, ["s slot 600", "a files 60"], BOTH, "slot -s"],
+    ["goes to the files where the slot's image is to be kept", 100 * KIB, ["s slot 600 kept"], BOTH, "files"],
+    ["goes to the files while the slot is not free", 100 * KIB, [], ONLY_FILES, "files"],
+    ["has no place beside one to be kept in the slot", 500 * KIB, ["s slot 600 kept"], BOTH, "none"],
+  ];
+  for (const [what, bytes, tenants, premises, expected] of own) {
+    it(`of Ferry's own ${what}`, () => {
+      const placement = choosePlace(bytes, tenantsOf(tenants), premises, "slot");
+      const gone = placement?.doomed.map(({ name }) => ` -${name}`).join("") ?? "";
+      assert.strictEqual(`${placement?.place ?? "none"}${gone}`, expected);
+    });
+  }
+
   it("never costs one to be kept, nor more than one in the slot, nor more records than there are", () => {
     let placed = 0;
     const shapes = ["files 9", "files 90", "files 200 kept", "slot 700", "slot 300 kept", "files 30 kept"];

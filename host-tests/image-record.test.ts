@@ -46,6 +46,8 @@ describe("The record of an image", () => {
     ["a short MD5", { ...good, complete: { ...complete, md5: "00" } }],
     ["a SHA-256 that is no hexadecimal", { ...good, complete: { ...complete, sha256: "g".repeat(64) } }],
     ["completion without a firmware", { ...good, complete: { ...complete, firmware: {} } }],
+    ["completion for nobody we know", { ...good, complete: { ...complete, target: "cloud" } }],
+    ["a slot that becomes an app by half", { ...good, becomesApp: 1 }],
     ["completion that is a truth value", { ...good, complete: true }],
   ];
   for (const [what, record] of bad) {

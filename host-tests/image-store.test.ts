@@ -57,6 +57,7 @@ describe("A whole image", () => {
         md5: new Uint8Array(16).fill(5),
         sha256: new Uint8Array(32).fill(6),
         firmware: { type: "TMPL", version: "2.0.0", build: "Nov 21" },
+        target: "mcu",
       });
       assert.strictEqual(found.image?.validator, '"one"');
       assert.isTrue(found.image !== undefined && sameBytes(readAll(found.image), content));

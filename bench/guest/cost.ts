@@ -30,4 +30,11 @@ function receivingRig(): { receive(): void; readonly bytes: number } {
   };
 }
 
-Object.assign(globalThis, { servingRig, receivingRig, report: callHost });
+/** Encodes 1024 random bytes, as often as one likes. */
+function encodingRig(): { encode(): void } {
+  const payload = noise(CHUNK_BYTES);
+  const frame = new Uint8Array(FRAME_BYTES_MAX);
+  return { encode: () => void encodeFrame(payload, CHUNK_BYTES, frame) };
+}
+
+Object.assign(globalThis, { servingRig, receivingRig, encodingRig, report: callHost });

@@ -3,7 +3,6 @@
 import type { Wire, WireCounters } from "../../src/frame/wire.js";
 
 export class FreeWire implements Wire {
-  readonly idle = true;
   readonly baud = 0;
   readonly counters: WireCounters = {
     frames: 0,
@@ -14,16 +13,27 @@ export class FreeWire implements Wire {
     restarts: 0,
     emptyFrames: 0,
     framesSent: 0,
+    framesCued: 0,
     bytesSent: 0,
     bytesReceived: 0,
     baudChanges: 0,
   };
 
+  get idle(): boolean {
+    return true;
+  }
+
   send(_payload: Uint8Array, _length: number): void {}
 
-  prepare(_payload: Uint8Array, _length: number): void {}
+  prepare(_payload: Uint8Array, _length: number, _cue?: Uint8Array): void {}
 
-  sendPrepared(): void {}
+  sendPrepared(): boolean {
+    return true;
+  }
+
+  dropCue(): boolean {
+    return true;
+  }
 
   setBaud(): void {}
 

@@ -6,146 +6,8 @@
 import { callHost } from "../../host/xs/guest/call-host.js";
 import type { Wire, WireClass, WireOptions } from "../../src/frame/wire.js";
 import { Ncp } from "../../src/ncp.js";
-import type { Clock, Digest, Directory, File, HttpClient, HttpRequestOptions, KeyValue } from "../../src/ports.js";
 import { FreeWire } from "./free-wire.js";
-
-/** Timers in a map: a cleared one is gone, as on the device. Time jumps from one to the next. */
-class PlainClock implements Clock {
-  readonly #timers = new Map<number, { callback: () => void; dueMs: number }>();
-  #nowMs = 0;
-  #last = 0;
-
-  now(): number {
-    return this.#nowMs;
-  }
-
-  set(callback: () => void, delayMs: number): number {
-    this.#timers.set(++this.#last, { callback, dueMs: this.#nowMs + delayMs });
-    return this.#last;
-  }
-
-  clear(handle: unknown): void {
-    this.#timers.delete(handle as number);
-  }
-
-  /** Fires the earliest timer, if it is due within `withinMs`. */
-  step(withinMs: number): boolean {
-    let next: number | undefined;
-    let dueMs = this.#nowMs + withinMs;
-    for (const [id, timer] of this.#timers) {
-      if (timer.dueMs > dueMs || (next !== undefined && timer.dueMs === dueMs)) continue;
-      next = id;
-      dueMs = timer.dueMs;
-    }
-    const timer = next === undefined ? undefined : this.#timers.get(next);
-    if (!timer || next === undefined) return false;
-    this.#timers.delete(next);
-    this.#nowMs = Math.max(this.#nowMs, timer.dueMs);
-    timer.callback();
-    return true;
-  }
-}
-
-/**
- * Files of which only the sizes are kept, in an array of fixed length, as names are numbers here; what is read is
- * whatever the buffer held.
- */
-class HollowDirectory implements Directory {
-  readonly #sizes = new Uint32Array(256);
-  readonly #directories = new Map<string, HollowDirectory>();
-
-  openFile({ path, mode = "r" }: { path: string; mode?: string }): File {
-    const sizes = this.#sizes;
-    const index = Number(path);
-    if (mode.startsWith("w")) sizes[index] = 0;
-    return {
-      read: (buffer) => buffer.length,
-      write: (buffer, position) => {
-        sizes[index] = Math.max(sizes[index] ?? 0, position + buffer.length);
-      },
-      flush: () => {},
-      status: () => ({ size: sizes[index] ?? 0 }),
-      close: () => {},
-    };
-  }
-
-  openDirectory({ path }: { path: string }): Directory {
-    return this.#directories.get(path) ?? this;
-  }
-
-  createDirectory(path: string): void {
-    if (!this.#directories.has(path)) this.#directories.set(path, new HollowDirectory());
-  }
-
-  delete(path: string): boolean {
-    const index = Number(path);
-    if (this.#sizes[index]) this.#sizes[index] = 0;
-    else this.#directories.delete(path);
-    return true;
-  }
-
-  move(): void {}
-
-  status(path: string) {
-    const size = this.#sizes[Number(path)] ?? 0;
-    return { size, isFile: () => size > 0, isDirectory: () => this.#directories.has(path) };
-  }
-
-  scan(): Iterator<string> {
-    const files = [...this.#sizes.keys()].filter((index) => this.#sizes[index]).map(String);
-    return [...files, ...this.#directories.keys()][Symbol.iterator]();
-  }
-
-  close(): void {}
-}
-
-class PlainKeyValue implements KeyValue {
-  readonly #values = new Map<string, ArrayBuffer>();
-
-  open() {
-    const values = this.#values;
-    return {
-      read: (key: string) => values.get(key),
-      write: (key: string, value: Uint8Array | ArrayBuffer) =>
-        void values.set(key, value instanceof ArrayBuffer ? value : new Uint8Array(value).buffer),
-      delete: (key: string) => void values.delete(key),
-      close: () => {},
-    };
-  }
-}
-
-/** No digest at all: on the device it is native code, and nothing here asks whether it is right. */
-class NoDigest implements Digest {
-  write(): void {}
-
-  close(): ArrayBuffer {
-    return new ArrayBuffer(16);
-  }
-}
-
-/** An endless server: announces what was asked for and has it all waiting. */
-class EndlessClient implements HttpClient {
-  static sizeBytes = 0;
-  static rig: HeapRig;
-
-  request(options: HttpRequestOptions) {
-    let left = EndlessClient.sizeBytes;
-    const { clock } = EndlessClient.rig;
-    clock.set(() => {
-      options.onHeaders(200, new Map([["content-length", String(left)]]));
-      options.onReadable(left);
-    }, 1);
-    return {
-      read: (buffer: Uint8Array) => {
-        const count = Math.min(buffer.length, left);
-        left -= count;
-        return count;
-      },
-    };
-  }
-
-  close(): void {}
-}
+import { EndlessServer, HollowDirectory, NoDigest, PlainClock, PlainKeyValue } from "./hollow-ports.js";
 
 /** Says yes to everything. */
 class AgreeableMcu extends FreeWire {
@@ -165,8 +27,9 @@ class AgreeableMcu extends FreeWire {
     this.#prepared = (payload[4] as number) | ((payload[5] as number) << 8);
   }
 
-  override sendPrepared(): void {
+  override sendPrepared(): boolean {
     this.#reply(this.#prepared);
+    return true;
   }
 
   #answer(payload: Uint8Array): void {
@@ -186,6 +49,7 @@ class AgreeableMcu extends FreeWire {
 
 class HeapRig {
   readonly clock = new PlainClock();
+  readonly #server = new EndlessServer(this.clock);
   readonly ncp: Ncp;
   ferriedBytes = 0;
   verdict = "";
@@ -193,7 +57,6 @@ class HeapRig {
 
   constructor() {
     const rig = this;
-    EndlessClient.rig = this;
     this.ncp = new Ncp({
       clock: this.clock,
       serial: { io: class {} as never },
@@ -206,7 +69,7 @@ class HeapRig {
       } as WireClass,
       keyValue: new PlainKeyValue(),
       storage: { root: new HollowDirectory(), capacityBytes: 16 * 1024 * 1024 },
-      network: { http: { io: EndlessClient } },
+      network: { http: { io: this.#server.Client } },
       Digest: NoDigest,
       crc32: () => 0,
       system: { restart: () => {} },
@@ -226,7 +89,7 @@ class HeapRig {
 
   /** Prefetches an image and begins to ferry it. */
   begin(sizeBytes: number): void {
-    EndlessClient.sizeBytes = sizeBytes;
+    this.#server.sizeBytes = sizeBytes;
     const problem = this.ncp.offer({ url: `http://h/${sizeBytes}`, sizeBytes, type: "", version: "", build: "" });
     if (problem !== undefined) throw new Error(problem);
     this.run(100);

@@ -32,7 +32,7 @@ class StubClock implements Clock {
   clear(): void {}
 }
 
-/** Thrown out of the first write to the UART: all steps until then were the turnaround. */
+/** Thrown where the next frame is handed over: all steps until then were the turnaround. */
 export class HandedOver extends Error {}
 
 class StubSerial implements Serial {
@@ -64,6 +64,8 @@ class StubSerial implements Serial {
 
 class RigWire extends FreeWire {
   readonly #rig: ServingRig;
+  /** Whether the prepared frame leaves by itself at the next RESULT. */
+  hasCue = false;
 
   constructor(rig: ServingRig, options: WireOptions) {
     super();
@@ -71,8 +73,13 @@ class RigWire extends FreeWire {
     rig.deliver = options.onPayload;
   }
 
-  override sendPrepared(): void {
+  override prepare(_payload: Uint8Array, _length: number, cue?: Uint8Array): void {
+    this.hasCue = cue !== undefined;
+  }
+
+  override sendPrepared(): boolean {
     if (this.#rig.stopsAtWrite) throw new HandedOver();
+    return true;
   }
 }
 
@@ -151,7 +158,10 @@ export class ServingRig {
   /** The MCU says that it has stored the chunk. */
   answer(): void {
     const result = this.#results[this.#chunk++] as Uint8Array;
-    if (!this.serial) return this.deliver?.(result, result.length);
+    if (!this.serial) {
+      if (this.stopsAtWrite && (this.#wire as RigWire).hasCue) throw new HandedOver(); // by C, before the engine hears
+      return this.deliver?.(result, result.length);
+    }
     this.serial.incoming = result;
     this.serial.options.onReadable(result.length);
   }
@@ -163,13 +173,16 @@ export class ServingRig {
     }
   }
 
-  /** What turnAround() itself and the stub of the UART take: to be subtracted. */
-  turnNothingAround(): void {
+  /** Takes Ferry out: turnAround() and answer() then take what they and the stubs do themselves, to be subtracted. */
+  stubOut(): void {
     const serial = this.serial;
     const buffer = new Uint8Array(16);
-    if (serial) serial.options.onReadable = () => serial.read(buffer);
-    else this.deliver = () => {};
-    this.turnAround();
+    this.deliver = () => {};
+    if (!serial) return;
+    serial.options.onReadable = () => {
+      serial.read(buffer);
+      throw new HandedOver();
+    };
   }
 
   /** Serves one more chunk's RESULT up to the hand-over of the next frame. */

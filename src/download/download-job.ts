@@ -1,53 +1,26 @@
 /**
  * One image on its way from its server to a staging place, through whatever the network does.
  *
- * Invariants: bytes are joined only when the server vouches that they belong together (response.ts, If-Range) or when
- * the offer's digest will tell; an image is complete only when its size, its digests and its tag fit the offer; work
- * is done in slices, with the event loop in between, so that the MCU's calls are answered meanwhile. Requests
- * (download-request.ts) are retried with growing pauses, resuming where the bytes in hand end, and their number is
- * bounded. Event handlers may close the job: nothing follows then.
+ * Invariants: an image is complete only when its size, its digests and its tag fit the offer; work is done in slices,
+ * with the event loop in between, so that the MCU's calls are answered meanwhile. Requests (fetcher.ts) are retried
+ * with growing pauses, resuming where the bytes in hand end. Their number is bounded, and so is that of downloads from
+ * byte 0 (budget.ts): one too many waits for its time. Event handlers may close the job: nothing follows then.
  */
 
-import type { Crc32 } from "../base/crc.js";
-import { type Failure, failure, messageOf } from "../base/failure.js";
-import { type ParsedUrl, parseUrl, resolveUrl } from "../base/url.js";
-import { type ImageFacts, ImageInspector } from "../image/inspector.js";
-import { mismatch, type Offer } from "../image/offer.js";
-import type { Clock, DigestClass, HttpClientClass, Io, TimerHandle } from "../ports.js";
-import { DownloadRequest, SLICE_BYTES } from "./download-request.js";
-import { announcedDigests, HEADERS_WANTED, type Judgement, judge } from "./response.js";
+import { type Failure, failure, storageFailure } from "../base/failure.js";
+import type { TimerHandle } from "../ports.js";
+import { Assembly, type AssemblyOptions, type Staging } from "./assembly.js";
+import { type DownloadBudget, KEEP_TIME_MS } from "./budget.js";
+import { SLICE_BYTES } from "./download-request.js";
+import { Fetcher, type FetcherOptions, type Refusal } from "./fetcher.js";
+import type { Judgement } from "./response.js";
 import { Retries } from "./retries.js";
 
-/** Between two pauses. */
-export const REDIRECTS_MAX = 5;
+/** A server may send the rest of a file in ranges of its own making; shorter ones count as attempts. */
+export const RANGE_BYTES_MIN = 4096;
 
-/** Where the bytes go: what the download needs of a staged image. */
-export interface Staging {
-  readonly offer: Offer;
-  readonly validator: string | undefined;
-  readonly facts: object | undefined;
-  readonly readableBytes: number;
-  readonly appendedBytes: number;
-  /** So many more bytes become readable at once: none beyond them should be in hand then. 0 when the image is whole. */
-  readonly roomBytes: number;
-  append(bytes: Uint8Array): void;
-  read(buffer: Uint8Array, offset: number): number;
-  restart(validator: string | undefined): void;
-  complete(facts: ImageFacts): void;
-  /** Gives up open files; bytes beyond readableBytes are lost. */
-  close(): void;
-}
-
-export interface HttpPorts {
-  readonly http: Io<HttpClientClass>;
-  readonly https?: Io<HttpClientClass>;
-}
-
-export interface DownloadOptions {
-  clock: Clock;
-  network: HttpPorts;
-  Digest: DigestClass;
-  crc32: Crc32;
+export interface DownloadJobOptions extends AssemblyOptions, FetcherOptions {
+  budget: DownloadBudget;
   /** In [0, 1): spreads retries. */
   random(): number;
 }
@@ -59,34 +32,46 @@ export interface DownloadEvents {
   onRequest(url: string, offset: number): void;
   /** A request came to nothing; another follows in `pauseMs`. */
   onRetry(reason: string, pauseMs: number): void;
+  /** The image was downloaded too often: the next request leaves in `waitMs`, after onRelease. */
+  onHold(failure: Failure, waitMs: number): void;
+  onRelease(): void;
   onComplete(): void;
   onFailed(failure: Failure): void;
 }
 
 export class DownloadJob {
-  readonly #options: DownloadOptions;
+  readonly #options: DownloadJobOptions;
   readonly #staging: Staging;
+  readonly #assembly: Assembly;
+  readonly #fetcher: Fetcher;
   readonly #events: DownloadEvents;
   readonly #retries: Retries;
-  #inspector: ImageInspector;
-  /** Bytes of more than one answer are in hand. */
-  #joined = false;
-  #request: DownloadRequest | undefined;
-  /** Of the next slice to check, or of the next request. */
+  /** Of the next slice to check, of the next request, or of the budget. */
   #timer: TimerHandle;
-  /** The announced length of the body ends where the image does. */
-  #lengthKnown = false;
+  /** What the answer under way brings: bytes [start, end) of the file. */
+  #body = { start: 0, end: 0, lengthKnown: false };
   /** Digests of the file, as its server gives them. */
   #announced: { sha256?: string; md5?: string } = {};
-  #redirects = 0;
   #closed = false;
 
-  constructor(options: DownloadOptions, staging: Staging, events: DownloadEvents) {
+  constructor(options: DownloadJobOptions, staging: Staging, events: DownloadEvents) {
     this.#options = options;
     this.#staging = staging;
     this.#events = events;
     this.#retries = new Retries(staging.readableBytes, () => options.random());
-    this.#inspector = new ImageInspector(options);
+    this.#assembly = new Assembly(options, staging);
+    this.#fetcher = new Fetcher(options, {
+      onRequest: (url, offset) => {
+        this.#retries.count();
+        events.onRequest(url, offset);
+      },
+      onBody: (body, announced) => this.#onBody(body, announced),
+      roomBytes: () => staging.roomBytes,
+      onBytes: (bytes) => this.#onBytes(bytes),
+      onEnd: () => this.#onEnd(),
+      onRefused: (refusal) => this.#onRefused(refusal),
+      onFailed: (cause, reason) => this.#retry(cause, reason),
+    });
     this.#later(() => this.#begin(), 0);
   }
 
@@ -94,7 +79,7 @@ export class DownloadJob {
   close(): void {
     this.#closed = true;
     this.#options.clock.clear(this.#timer);
-    this.#hangUp();
+    this.#fetcher.close();
     this.#staging.close();
   }
 
@@ -109,144 +94,126 @@ export class DownloadJob {
   #recheck(slice: Uint8Array): void {
     let count = 0;
     const read = () => {
-      count = this.#staging.read(slice, this.#inspector.sizeBytes);
+      count = this.#assembly.recheck(slice);
     };
     if (!this.#store(read)) return;
-    if (count > 0) {
-      this.#joined = true;
-      this.#inspector.push(slice.subarray(0, count));
-      return this.#later(() => this.#recheck(slice), 0);
-    }
-    if (this.#isWhole) this.#verify();
-    else this.#ask(this.#staging.offer.url);
+    if (count > 0) this.#later(() => this.#recheck(slice), 0);
+    else if (this.#assembly.isWhole) this.#verify();
+    else this.#ask();
   }
 
   // ---- asking -------------------------------------------------------------------------------------------------
 
-  #ask(url: string): void {
-    const { clock, network } = this.#options;
-    const target = parseUrl(url);
-    if (typeof target === "string") return this.#refuse(`the URL ${target}`);
-    const port = target.secure ? network.https : network.http;
-    if (!port) return this.#refuse("this build has no TLS: offer an http:// URL");
-    if (!this.#canGoOn && !this.#restart(undefined)) return;
-    const asked = { offset: this.#staging.appendedBytes, sizeBytes: this.#staging.offer.sizeBytes };
-    this.#retries.count();
-    this.#events.onRequest(url, asked.offset);
-    if (this.#closed) return;
-    this.#request = new DownloadRequest(
-      { clock, port, target, headers: this.#headers(asked.offset), headersMask: HEADERS_WANTED },
-      {
-        onHeaders: (status, headers) => {
-          this.#announced = announcedDigests(headers);
-          this.#onAnswer(target, judge(asked, status, headers));
-        },
-        roomBytes: () => this.#staging.roomBytes,
-        onBytes: (bytes) => this.#onBytes(bytes),
-        onEnd: () => this.#onEnd(),
-        onFailed: (cause, reason) => this.#retry(cause, reason),
-      },
-    );
+  #ask(): void {
+    const { offer, validator } = this.#staging;
+    if (!this.#assembly.canGoOn && !this.#restart(undefined)) return;
+    const offset = this.#assembly.bytes;
+    if (offset === 0 && this.#options.budget.waitMs(offer) > 0) return this.#hold();
+    this.#fetcher.ask(offer.url, { offset, sizeBytes: offer.sizeBytes, validator });
   }
 
-  /** Whether the rest of the file may be joined to what is in hand, if the server agrees. */
-  get #canGoOn(): boolean {
-    const { appendedBytes, validator } = this.#staging;
-    return appendedBytes === 0 || this.#isWhole || validator !== undefined || this.#hasDigest;
-  }
-
-  get #hasDigest(): boolean {
-    const { sha256, md5 } = this.#staging.offer;
-    return sha256 !== undefined || md5 !== undefined;
-  }
-
-  get #isWhole(): boolean {
-    return this.#staging.appendedBytes === this.#staging.offer.sizeBytes;
-  }
-
-  #headers(offset: number): Map<string, string> {
-    const headers = new Map<string, string>();
-    if (offset > 0) {
-      headers.set("range", `bytes=${offset}-`);
-      if (this.#staging.validator) headers.set("if-range", this.#staging.validator);
-    }
-    return headers;
-  }
-
-  #onAnswer(target: ParsedUrl, judgement: Judgement): void {
-    switch (judgement.kind) {
-      case "body":
-        return this.#beginBody(judgement.offset, judgement.validator, judgement.lengthKnown);
-      case "redirect":
-        return this.#follow(target, judgement.location);
+  #onRefused(refusal: Refusal): void {
+    switch (refusal.kind) {
       case "restart":
-        return this.#askAnew(judgement.reason);
+        return this.#askAnew(refusal.reason);
       case "nothing-left":
         return this.#verify();
       case "retry":
-        return this.#retry("request", judgement.reason);
-      case "refused":
-        return this.#refuse(judgement.reason);
+        return this.#retry("request", refusal.reason);
+      case "refused": // asking again would bring the same
+        return this.#fail(failure("download", "request", refusal.reason, this.#assembly.bytes));
       case "wrong-file":
-        return this.#fail(failure("verify", "mismatch", judgement.reason));
+        return this.#fail(failure("verify", "mismatch", refusal.reason));
     }
   }
 
-  #follow(from: ParsedUrl, location: string): void {
-    const next = resolveUrl(from, location);
-    const to = parseUrl(next);
-    if (++this.#redirects > REDIRECTS_MAX) return this.#refuse(`more than ${REDIRECTS_MAX} redirects`);
-    if (typeof to === "string") return this.#refuse(`a redirect whose URL ${to}`);
-    if (from.secure && !to.secure) return this.#refuse("a redirect from https to http");
-    this.#hangUp();
-    this.#later(() => this.#ask(next), 0);
+  // ---- the budget ---------------------------------------------------------------------------------------------
+
+  /** Waits until the image may be downloaded from byte 0 again. */
+  #hold(): void {
+    const { budget } = this.#options;
+    const waitMs = budget.waitMs(this.#staging.offer);
+    this.#fetcher.close();
+    this.#wait();
+    const times = budget.downloadsMax === 1 ? "once" : `${budget.downloadsMax} times`;
+    const hours = Math.ceil(waitMs / 3_600_000);
+    const detail =
+      `the image was downloaded ${times}, which is all that its server allows in a day; ` +
+      `Ferry goes on by itself after ${hours} more hours with power, or at once with an offer of another image`;
+    this.#events.onHold(failure("download", "budget", detail, 0), waitMs);
+  }
+
+  #wait(): void {
+    const { budget } = this.#options;
+    const waitMs = budget.waitMs(this.#staging.offer);
+    this.#later(() => this.#waitOn(), Math.min(waitMs, KEEP_TIME_MS));
+  }
+
+  #waitOn(): void {
+    const { budget } = this.#options;
+    if (!this.#store(() => budget.keepTime())) return;
+    if (budget.waitMs(this.#staging.offer) > 0) return this.#wait();
+    this.#later(() => this.#ask(), 0);
+    this.#events.onRelease();
   }
 
   // ---- receiving ----------------------------------------------------------------------------------------------
 
-  #beginBody(offset: number, validator: string | undefined, lengthKnown: boolean): void {
-    this.#lengthKnown = lengthKnown;
-    if (offset === 0) {
+  #onBody(body: Judgement & { kind: "body" }, announced: { sha256?: string; md5?: string }): void {
+    const { offset, end, validator, lengthKnown } = body;
+    const { budget } = this.#options;
+    const { offer } = this.#staging;
+    this.#body = { start: offset, end, lengthKnown };
+    this.#announced = announced;
+    if (offset > 0) {
+      if (!this.#assembly.join(validator)) this.#askAnew("the server would join the rest of a file that has changed");
+    } else if (budget.waitMs(offer) > 0) {
+      this.#askAnew("the server sends the whole file where its rest was asked for");
+    } else if (this.#store(() => budget.spend(offer))) {
       this.#restart(validator);
-      return;
     }
-    // If-Range was sent where a validator is known, so this 206 vouches for it, unless it names another. Without one,
-    // the offer's digest will tell (canGoOn): then joining is at worst a failed check.
-    const known = this.#staging.validator;
-    if (known !== undefined && validator !== undefined && validator !== known) {
-      return this.#askAnew("the server would join the rest of a file that has changed");
-    }
-    this.#joined = true;
   }
 
   #onBytes(bytes: Uint8Array): void {
-    const { sizeBytes } = this.#staging.offer;
-    if (this.#staging.appendedBytes + bytes.length > sizeBytes) {
-      return this.#mismatch(`the server sends more than the ${sizeBytes} bytes offered`);
-    }
+    const assembly = this.#assembly;
+    const { end, lengthKnown } = this.#body;
+    if (assembly.bytes + bytes.length > end) return this.#onTooMany(end);
     const readableBefore = this.#staging.readableBytes;
-    if (!this.#store(() => this.#staging.append(bytes))) return;
-    this.#inspector.push(bytes);
+    if (!this.#store(() => assembly.append(bytes))) return;
     const { readableBytes } = this.#staging;
     if (readableBytes > readableBefore) this.#events.onProgress(readableBytes);
     // Without a length more may follow; where a digest can tell, there is no need to wait for it.
-    if (!this.#closed && this.#isWhole && (this.#lengthKnown || this.#hasDigest)) this.#verify();
+    if (!this.#closed && assembly.isWhole && (lengthKnown || assembly.hasDigest)) this.#verify();
+  }
+
+  #onTooMany(end: number): void {
+    const { sizeBytes } = this.#staging.offer;
+    if (end === sizeBytes) this.#mismatch(`the server sends more than the ${sizeBytes} bytes offered`);
+    else this.#askAnew(`the server announces a range that ends at byte ${end}, and sends more`);
   }
 
   #onEnd(): void {
-    if (this.#isWhole) this.#verify();
-    else this.#retry("request", "the connection ended before the file did");
+    const { bytes, isWhole } = this.#assembly;
+    const { start, end } = this.#body;
+    if (isWhole) return this.#verify();
+    if (bytes < end) return this.#retry("request", "the connection ended before the file did");
+    if (end - start < RANGE_BYTES_MIN)
+      return this.#retry("request", `the server sends only ${end - start} bytes a time`);
+    this.#retries.forgive();
+    this.#later(() => this.#ask(), 0);
   }
 
   // ---- ending -------------------------------------------------------------------------------------------------
 
   #verify(): void {
-    this.#hangUp();
-    const facts = this.#inspector.finish();
-    // The offer's own digests count for more than what a server says of its file.
-    const problem = mismatch({ ...this.#announced, ...this.#staging.offer }, facts);
-    if (problem) return this.#mismatch(problem);
-    if (this.#store(() => this.#staging.complete(facts))) this.#end(() => this.#events.onComplete());
+    this.#fetcher.close();
+    let problem: string | undefined;
+    const complete = () => {
+      problem = this.#assembly.complete(this.#announced);
+    };
+    if (!this.#store(complete)) return;
+    if (problem) this.#mismatch(problem);
+    else this.#end(() => this.#events.onComplete());
   }
 
   /**
@@ -254,11 +221,10 @@ export class DownloadJob {
    * joined, the joint may be to blame, and the file as a whole gets its chance.
    */
   #mismatch(problem: string): void {
-    const { appendedBytes } = this.#staging;
-    const joined = this.#joined;
+    const { bytes, joined } = this.#assembly;
     if (!this.#restart(undefined)) return;
     if (joined) this.#retry("mismatch", problem);
-    else this.#fail(failure("verify", "mismatch", problem, appendedBytes));
+    else this.#fail(failure("verify", "mismatch", problem, bytes));
   }
 
   /** What is in hand is of no use for going on. */
@@ -267,28 +233,20 @@ export class DownloadJob {
   }
 
   #retry(cause: "connect" | "request" | "stalled" | "mismatch", reason: string): void {
-    const { appendedBytes, offer } = this.#staging;
-    this.#redirects = 0;
-    this.#hangUp();
-    const pauseMs = this.#retries.pauseMsAfter(appendedBytes);
+    const { bytes } = this.#assembly;
+    const pauseMs = this.#retries.pauseMsAfter(bytes);
     if (pauseMs === undefined) {
       const detail = `${reason}; gave up after ${this.#retries.attempts} requests`;
-      return this.#fail(failure(cause === "mismatch" ? "verify" : "download", cause, detail, appendedBytes));
+      return this.#fail(failure(cause === "mismatch" ? "verify" : "download", cause, detail, bytes));
     }
-    this.#later(() => this.#ask(offer.url), pauseMs);
+    this.#fetcher.rest(pauseMs);
+    this.#later(() => this.#ask(), pauseMs);
     this.#events.onRetry(reason, pauseMs);
   }
 
   /** Begins the image anew under this validator. False when the storage failed, and the download with it. */
   #restart(validator: string | undefined): boolean {
-    this.#inspector = new ImageInspector(this.#options);
-    this.#joined = false;
-    return this.#store(() => this.#staging.restart(validator));
-  }
-
-  /** Asking again would bring the same. */
-  #refuse(reason: string): void {
-    this.#fail(failure("download", "request", reason, this.#staging.appendedBytes));
+    return this.#store(() => this.#assembly.restart(validator));
   }
 
   #fail(failed: Failure): void {
@@ -306,15 +264,9 @@ export class DownloadJob {
       operation();
       return true;
     } catch (error) {
-      const { appendedBytes } = this.#staging;
-      this.#fail(failure("download", "storage", `staging failed: ${messageOf(error)}`, appendedBytes));
+      this.#fail(storageFailure("download", "staging failed", error, this.#assembly.bytes));
       return false;
     }
-  }
-
-  #hangUp(): void {
-    this.#request?.close();
-    this.#request = undefined;
   }
 
   /** The one timer of this job. */

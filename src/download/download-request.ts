@@ -3,23 +3,25 @@
  * the image is download-job.ts's affair.
  *
  * Invariants: no slice is read before its turn, so unread bytes stay in the connection and hold the server back; after
- * close(), and after onEnd or onFailed, which close it, comes no further event. Every wait is bounded: STALL_MS without
- * a sign of the server ends the request.
+ * close(), and after onEnd or onFailed, which close it, comes no further event. A connection is left open only behind
+ * an answer that was read to its end. Every wait is bounded: STALL_MS without a sign of the server ends the request.
  */
 
 import { messageOf } from "../base/failure.js";
-import type { ParsedUrl } from "../base/url.js";
-import type { Clock, HttpClient, HttpClientClass, HttpRequest, Io, TimerHandle } from "../ports.js";
+import type { Clock, HttpRequest, TimerHandle } from "../ports.js";
+import type { Connection, Destination } from "./connection.js";
+import { bodyLength, closesConnection } from "./response.js";
 
 /** No byte for so long means that the connection is dead: mobile networks recover within half of it. */
 export const STALL_MS = 30_000;
 /** Bytes handled between two turns of the event loop: about 12 ms of hashing in TypeScript on the chip. */
 export const SLICE_BYTES = 1024;
+/** Of a body that nobody wants, a longer one costs more to read than another connection, TLS or not. */
+export const UNWANTED_BYTES_MAX = 4096;
 
-export interface DownloadRequestOptions {
+export interface DownloadRequestOptions extends Destination {
   clock: Clock;
-  port: Io<HttpClientClass>;
-  target: ParsedUrl;
+  connection: Connection;
   headers: Map<string, string>;
   /** Names of the response's headers that are looked at. */
   headersMask: readonly string[];
@@ -41,16 +43,20 @@ export class DownloadRequest {
   readonly #options: DownloadRequestOptions;
   readonly #events: DownloadRequestEvents;
   readonly #slice = new Uint8Array(SLICE_BYTES);
-  #client: HttpClient | undefined;
   #request: HttpRequest | undefined;
   #watchdog: TimerHandle;
   #pumpTimer: TimerHandle;
   /** Headers have come. */
-  #answered = false;
+  #headers: ReadonlyMap<string, string> | undefined;
+  #serverCloses = false;
   /** Bytes that wait in the connection. */
   #waiting = 0;
   /** No more bytes will come than those that wait. */
   #ended = false;
+  /** The answer was read to its end, and its server may be asked again. */
+  #leavesConnection = false;
+  /** Set once the body is not wanted: what comes when it is over. */
+  #afterwards: (() => void) | undefined;
   #closed = false;
 
   /** Asks at once; events come later. */
@@ -67,38 +73,51 @@ export class DownloadRequest {
     }
   }
 
+  /** The connection goes as well, unless it can serve the next request. */
   close(): void {
+    if (this.#closed) return;
     this.#closed = true;
     this.#options.clock.clear(this.#watchdog);
     this.#options.clock.clear(this.#pumpTimer);
     this.#request = undefined;
-    this.#client?.close();
-    this.#client = undefined;
+    if (!this.#leavesConnection) this.#options.connection.close();
+  }
+
+  /**
+   * The body is not wanted: reads a short one to its end, so that the connection can be used again, and gives up the
+   * connection otherwise. Then calls back, as the request's last event. For use inside onHeaders.
+   */
+  leave(afterwards: () => void): void {
+    const length = this.#headers && bodyLength(this.#headers);
+    if (this.#serverCloses || typeof length !== "number" || length > UNWANTED_BYTES_MAX) {
+      this.close();
+      afterwards();
+    } else {
+      this.#afterwards = afterwards;
+    }
   }
 
   #ask(): void {
-    const { port, target, headers, headersMask } = this.#options;
-    const { io, ...rest } = port;
-    this.#client = new io({
-      ...rest,
-      host: target.host,
-      port: target.port,
-      onError: (error) => this.#onConnectionLost(error),
-    });
-    this.#request = this.#client.request({
-      method: "GET",
-      path: target.path,
-      headers,
-      headersMask,
-      onHeaders: (status, received) => this.#onHeaders(status, received),
-      onReadable: (count) => this.#onReadable(count),
-      onDone: (error) => this.#onDone(error !== null),
-    });
+    const { connection, port, target, headers, headersMask } = this.#options;
+    this.#request = connection.request(
+      { port, target },
+      {
+        method: "GET",
+        path: target.path,
+        headers,
+        headersMask,
+        onHeaders: (status, received) => this.#onHeaders(status, received),
+        onReadable: (count) => this.#onReadable(count),
+        onDone: (error) => this.#onDone(error !== null),
+      },
+      (cause) => this.#onConnectionLost(cause),
+    );
   }
 
   #onHeaders(status: number, headers: ReadonlyMap<string, string>): void {
     if (this.#closed) return;
-    this.#answered = true;
+    this.#headers = headers;
+    this.#serverCloses = closesConnection(headers);
     this.#watch();
     this.#events.onHeaders(status, headers);
   }
@@ -114,13 +133,17 @@ export class DownloadRequest {
   #onDone(lost: boolean): void {
     if (this.#closed) return;
     this.#ended = true;
+    this.#leavesConnection = !lost && !this.#serverCloses;
     if (lost) this.#waiting = 0;
     this.#pumpLater(); // after the client's own onError, which may know the reason
   }
 
   #onConnectionLost(cause: unknown): void {
     if (this.#closed) return;
-    if (this.#answered) return this.#onDone(true);
+    if (this.#headers) {
+      if (!this.#ended) this.#onDone(true);
+      return;
+    }
     const known = cause instanceof Error && cause.message;
     this.#fail("connect", known ? cause.message : `cannot reach ${this.#options.target.host}`);
   }
@@ -137,9 +160,10 @@ export class DownloadRequest {
     if (this.#closed) return;
     if (this.#waiting > 0) return this.#pumpLater();
     if (!this.#ended) return;
+    if (!this.#headers) return this.#fail("connect", "the connection ended before an answer came");
     this.close();
-    if (this.#answered) this.#events.onEnd();
-    else this.#events.onFailed("connect", "the connection ended before an answer came");
+    if (this.#afterwards) this.#afterwards();
+    else this.#events.onEnd();
   }
 
   #moveSlice(): void {
@@ -148,7 +172,7 @@ export class DownloadRequest {
     const room = bytesMax < SLICE_BYTES ? this.#slice.subarray(0, bytesMax) : this.#slice;
     const count = this.#request?.read(room) ?? 0;
     this.#waiting = count === 0 ? 0 : this.#waiting - count;
-    if (count > 0) this.#events.onBytes(count === room.length ? room : room.subarray(0, count));
+    if (count > 0 && !this.#afterwards) this.#events.onBytes(count === room.length ? room : room.subarray(0, count));
   }
 
   /** From now on, silence of STALL_MS ends the request. */
@@ -159,12 +183,13 @@ export class DownloadRequest {
 
   #onSilence(): void {
     const seconds = STALL_MS / 1000;
-    if (this.#answered) this.#fail("stalled", `nothing came for ${seconds} s`);
+    if (this.#headers) this.#fail("stalled", `nothing came for ${seconds} s`);
     else this.#fail("connect", `no answer for ${seconds} s`);
   }
 
   #fail(cause: "connect" | "stalled", reason: string): void {
     this.close();
-    this.#events.onFailed(cause, reason);
+    if (this.#afterwards) this.#afterwards();
+    else this.#events.onFailed(cause, reason);
   }
 }

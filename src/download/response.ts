@@ -17,10 +17,11 @@ export interface Asked {
 }
 
 export type Judgement =
-  /** The body begins at `offset`; `lengthKnown` says that its announced length ends exactly at the offered size. */
+  /** The body is bytes [offset, end) of the file; `lengthKnown` says that its announced length ends exactly there. */
   | {
       readonly kind: "body";
       readonly offset: number;
+      readonly end: number;
       readonly validator: string | undefined;
       readonly lengthKnown: boolean;
     }
@@ -36,6 +37,7 @@ export type Judgement =
 
 /** The headers that are looked at. */
 export const HEADERS_WANTED: readonly string[] = Object.freeze([
+  "connection",
   "content-length",
   "content-range",
   "etag",
@@ -79,10 +81,11 @@ function judgeWhole(asked: Asked, headers: ReadonlyMap<string, string>): Judgeme
   if (length !== undefined && length !== asked.sizeBytes) {
     return { kind: "wrong-file", reason: `the server's file has ${length} bytes, offered were ${asked.sizeBytes}` };
   }
-  return { kind: "body", offset: 0, validator: validatorOf(headers), lengthKnown: length !== undefined };
+  const lengthKnown = length !== undefined;
+  return { kind: "body", offset: 0, end: asked.sizeBytes, validator: validatorOf(headers), lengthKnown };
 }
 
-/** A 206 must be the very range that was asked for, of a file of the very size that was offered. */
+/** A 206 must begin where it was asked to, in a file of the very size that was offered. It may end early. */
 function judgePart(asked: Asked, headers: ReadonlyMap<string, string>): Judgement {
   const range = parseContentRange(headers.get("content-range"));
   const last = asked.sizeBytes - 1;
@@ -90,15 +93,17 @@ function judgePart(asked: Asked, headers: ReadonlyMap<string, string>): Judgemen
   if (range.size !== undefined && range.size !== asked.sizeBytes) {
     return { kind: "wrong-file", reason: `the server's file has ${range.size} bytes, offered were ${asked.sizeBytes}` };
   }
-  if (range.first !== asked.offset || range.last !== last) {
+  if (range.first !== asked.offset || range.last < range.first || range.last > last) {
     return { kind: "restart", reason: `asked for bytes ${asked.offset}-${last}, got ${range.first}-${range.last}` };
   }
+  const end = range.last + 1;
   const length = bodyLength(headers);
   if (length === "unreadable") return { kind: "retry", reason: UNREADABLE_LENGTH };
-  if (length !== undefined && length !== asked.sizeBytes - asked.offset) {
-    return { kind: "restart", reason: `a range of ${asked.sizeBytes - asked.offset} bytes came as ${length}` };
+  if (length !== undefined && length !== end - asked.offset) {
+    return { kind: "restart", reason: `a range of ${end - asked.offset} bytes came as ${length}` };
   }
-  return { kind: "body", offset: asked.offset, validator: validatorOf(headers), lengthKnown: length !== undefined };
+  const lengthKnown = length !== undefined;
+  return { kind: "body", offset: asked.offset, end, validator: validatorOf(headers), lengthKnown };
 }
 
 function judgeUnsatisfiable(asked: Asked, headers: ReadonlyMap<string, string>): Judgement {
@@ -149,8 +154,13 @@ export function announcedDigests(headers: ReadonlyMap<string, string>): { sha256
   };
 }
 
+/** Whether the server hangs up behind its answer. */
+export function closesConnection(headers: ReadonlyMap<string, string>): boolean {
+  return headers.get("connection")?.toLowerCase().includes("close") ?? false;
+}
+
 /** The announced length of the body; a chunked body has none, whatever content-length says. */
-function bodyLength(headers: ReadonlyMap<string, string>): number | undefined | "unreadable" {
+export function bodyLength(headers: ReadonlyMap<string, string>): number | undefined | "unreadable" {
   if (headers.get("transfer-encoding")?.toLowerCase().includes("chunked")) return undefined;
   const text = headers.get("content-length");
   return text === undefined ? undefined : (parseCount(text) ?? "unreadable");

@@ -2,7 +2,7 @@
 
 /** Requests in a row that came no further than those before. */
 export const FRUITLESS_ATTEMPTS_MAX = 5;
-/** Requests for one image, fruitful or not, redirects included. */
+/** Requests for one image, fruitful or not, redirects included; ranges that a server sends one by one are not. */
 export const ATTEMPTS_MAX = 50;
 /** 1 s, 2 s, 4 s ... between fruitless attempts, each 0 to 50 % longer by chance so that a fleet spreads. */
 export const RETRY_PAUSE_MS = 1_000;
@@ -28,6 +28,11 @@ export class Retries {
   /** A request leaves. */
   count(): void {
     this.#attempts++;
+  }
+
+  /** The request did all that it should: there may be as many of them as the file is long. */
+  forgive(): void {
+    this.#attempts--;
   }
 
   /**

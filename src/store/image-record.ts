@@ -5,6 +5,7 @@ import { isRecord, parseJson } from "../base/json.js";
 import { decodeUtf8, encodeUtf8 } from "../base/utf8.js";
 import { type FirmwareInfo, isFirmwareInfo } from "../image/info-tag.js";
 import { isOffer, type Offer, offerProblem } from "../image/offer.js";
+import { isTarget, type Target } from "../image/target.js";
 import type { SlotName } from "./passive-slot.js";
 
 export interface ImageRecord {
@@ -14,11 +15,15 @@ export interface ImageRecord {
   readonly validator?: string;
   /** The app slot that the body lies in; absent for one among the files. */
   readonly slot?: SlotName;
+  /** It is being made the app of its slot: the slot's stamp is no longer needed, and may be gone. */
+  readonly becomesApp?: true;
   readonly complete?: {
     readonly crc32: number;
     readonly md5: string;
     readonly sha256: string;
     readonly firmware: FirmwareInfo;
+    /** Whose firmware it is, where the image says so. */
+    readonly target?: Target;
   };
 }
 
@@ -33,6 +38,7 @@ export function decodeImageRecord(body: Uint8Array): ImageRecord | undefined {
   if (!isOffer(value.offer) || offerProblem(value.offer) !== undefined) return undefined;
   if (value.validator !== undefined && typeof value.validator !== "string") return undefined;
   if (value.slot !== undefined && !isSlotName(value.slot)) return undefined;
+  if (value.becomesApp !== undefined && value.becomesApp !== true) return undefined;
   if (value.complete !== undefined && !isComplete(value.complete)) return undefined;
   return value as unknown as ImageRecord;
 }
@@ -43,6 +49,7 @@ function isSlotName(value: unknown): boolean {
 
 function isComplete(value: unknown): boolean {
   if (!isRecord(value) || !isCount(value.crc32) || !isFirmwareInfo(value.firmware)) return false;
+  if (value.target !== undefined && !isTarget(value.target)) return false;
   return isDigest(value.md5, 16) && isDigest(value.sha256, 32);
 }
 

@@ -15,15 +15,16 @@ import type { FirmwareInfo } from "../image/info-tag.js";
 import { firmwareOf } from "../image/info-tag.js";
 import type { ImageFacts } from "../image/inspector.js";
 import { FIRMWARE_TEXT_MAX, type Offer, sameContent } from "../image/offer.js";
+import { type Target, targetOfImage } from "../image/target.js";
 import type { Directory, KeyValueDomain } from "../ports.js";
 import type { Body } from "./body.js";
 import { decodeImageRecord, encodeImageRecord, type ImageRecord } from "./image-record.js";
-import { PassiveSlot, type SlotPorts } from "./passive-slot.js";
+import { PassiveSlot, type SlotName, type SlotPorts } from "./passive-slot.js";
 import { choosePlace, IMAGES_MAX, type Place } from "./place.js";
 import { RecordSlot, type StoredRecord } from "./record-slot.js";
 import { type BodyFound, imageActionFor, type RecordFound } from "./recovery.js";
 import { deleteBody, entriesOf, SegmentedBody } from "./segments.js";
-import { isStamped, SlotBody } from "./slot-body.js";
+import { isStamped, SLOT_HEAD_BYTES, SlotBody } from "./slot-body.js";
 
 const IMAGES_DIRECTORY = "images";
 
@@ -34,6 +35,8 @@ export interface StagedFacts {
   readonly sha256: Uint8Array;
   /** From the image's tag; empty parts are unknown. */
   readonly firmware: FirmwareInfo;
+  /** Whose firmware it is, where the image says so. */
+  readonly target?: Target;
 }
 
 /** One image at rest, or on its way in. */
@@ -48,6 +51,8 @@ export interface StagedImage {
   readonly appendedBytes: number;
   /** Bytes that make more of them readable; 0 when the image is whole. */
   readonly roomBytes: number;
+  /** To become an app of the passive slot, so many of its first bytes have to be written: the others are in place. */
+  readonly appBytes: number;
   append(bytes: Uint8Array): void;
   read(buffer: Uint8Array, offset: number): number;
   /** Forgets all bytes; the ones to come belong to `validator`. */
@@ -57,6 +62,8 @@ export interface StagedImage {
   /** Gives up open files. The image stays. */
   close(): void;
 }
+
+export type Room = "now" | "later" | "never";
 
 export interface ImageStoreOptions {
   /** The root of the file system. */
@@ -104,28 +111,35 @@ export class ImageStore {
    */
   create(offer: Offer, keep: readonly Offer[]): StagedImage | undefined {
     const slot = this.#passiveSlot?.isFree ? this.#passiveSlot.name : undefined;
-    const present = this.#images.filter((image) => image !== undefined);
-    const tenants = present.map((image) => ({
-      image,
-      place: image.place,
-      sizeBytes: image.offer.sizeBytes,
-      born: image.born,
-      isKept: keep.some((kept) => sameContent(image.content, kept)),
-    }));
-    const premises = { filesBytes: this.#options.capacityBytes, slotBytes: slot?.sizeBytes ?? 0 };
-    const placement = choosePlace(offer.sizeBytes, tenants, premises);
+    const placement = this.#choosePlace(offer, keep, slot);
     if (!placement) return undefined;
+    const born = 1 + Math.max(0, ...this.#images.map((image) => image?.born ?? 0));
     for (const { image } of placement.doomed) this.#remove(image);
     const index = this.#images.indexOf(undefined);
-    const born = 1 + Math.max(0, ...present.map((image) => image.born));
     const image = this.#open(index, { born, offer, ...(placement.place === "slot" && slot ? { slot } : {}) });
     image.restart(undefined);
     this.#images[index] = image;
     return image;
   }
 
+  /** When create() would find room: at once, or as soon as Ferry itself does not need the passive slot, or never. */
+  roomFor(offer: Offer, keep: readonly Offer[]): Room {
+    const slot = this.#passiveSlot;
+    if (this.#choosePlace(offer, keep, slot?.isFree ? slot.name : undefined)) return "now";
+    return this.#choosePlace(offer, keep, slot?.name) ? "later" : "never";
+  }
+
   remove(image: StagedImage): void {
     if (image instanceof Image) this.#remove(image);
+  }
+
+  /**
+   * The passive slot is about to become an app, made from this image. Another image that lies there is forgotten; this
+   * one, if it does, stays until the slot is another's, with or without its stamp.
+   */
+  yieldSlotTo(image: StagedImage): void {
+    for (const other of this.#images) if (other && other !== image && other.place === "slot") this.#remove(other);
+    if (image instanceof Image) image.becomeApp();
   }
 
   close(): void {
@@ -145,7 +159,22 @@ export class ImageStore {
   #openBody(index: number, { born, offer: { sizeBytes }, slot }: ImageRecord): Body {
     const passiveSlot = this.#passiveSlot;
     if (!slot || !passiveSlot) return new SegmentedBody({ parent: this.#directory, name: String(index), sizeBytes });
-    return new SlotBody({ slot: passiveSlot, progress: this.#slotProgress, image: born, sizeBytes });
+    const progress = this.#slotProgress;
+    return new SlotBody({ slot: passiveSlot, slotBytes: slot.sizeBytes, progress, image: born, sizeBytes });
+  }
+
+  #choosePlace(offer: Offer, keep: readonly Offer[], slot: SlotName | undefined) {
+    const tenants = this.#images
+      .filter((image) => image !== undefined)
+      .map((image) => ({
+        image,
+        place: image.place,
+        sizeBytes: image.offer.sizeBytes,
+        born: image.born,
+        isKept: keep.some((kept) => sameContent(image.content, kept)),
+      }));
+    const premises = { filesBytes: this.#options.capacityBytes, slotBytes: slot?.sizeBytes ?? 0 };
+    return choosePlace(offer.sizeBytes, tenants, premises, offer.target === "ncp" ? "slot" : "files");
   }
 
   /** Takes up what the last life left, by the table in recovery.ts, and clears away what no record vouches for. */
@@ -180,11 +209,11 @@ export class ImageStore {
   }
 
   /** A slot that Ferry runs from by now, or that an update of Ferry has used since, holds no image any more. */
-  #hasBody(index: number, { slot }: ImageRecord): boolean {
+  #hasBody(index: number, { slot, becomesApp }: ImageRecord): boolean {
     if (!slot) return this.#directory.status(String(index)).isDirectory();
     const passive = this.#passiveSlot?.name;
     const isSame = passive !== undefined && passive.label === slot.label && passive.sizeBytes === slot.sizeBytes;
-    return isSame && this.#passiveSlot !== undefined && isStamped(this.#passiveSlot);
+    return isSame && this.#passiveSlot !== undefined && (becomesApp === true || isStamped(this.#passiveSlot));
   }
 
   /** The body first: a record without a body is understood, a body without a record is only waste. */
@@ -250,7 +279,8 @@ class Image implements StagedImage {
     if (!complete) return undefined;
     const md5 = fromHex(complete.md5);
     const sha256 = fromHex(complete.sha256);
-    return md5 && sha256 && { crc32: complete.crc32, md5, sha256, firmware: complete.firmware };
+    const { crc32, firmware, target } = complete;
+    return md5 && sha256 && { crc32, md5, sha256, firmware, ...(target ? { target } : {}) };
   }
 
   get readableBytes(): number {
@@ -263,6 +293,11 @@ class Image implements StagedImage {
 
   get roomBytes(): number {
     return this.#body.roomBytes;
+  }
+
+  get appBytes(): number {
+    const { slot, offer } = this.#record;
+    return slot ? Math.min(offer.sizeBytes, SLOT_HEAD_BYTES) : offer.sizeBytes;
   }
 
   append(bytes: Uint8Array): void {
@@ -284,11 +319,13 @@ class Image implements StagedImage {
   /** The body first: no bytes fit any validator, but bytes under a wrong one would be joined with others. */
   restart(validator: string | undefined): void {
     this.#body.clear();
-    const { complete: _, validator: __, ...record } = this.#record;
+    const { complete: _, validator: __, becomesApp: ___, ...record } = this.#record;
     this.#save(validator === undefined ? record : { ...record, validator });
   }
 
-  complete({ tag, crc32, md5, sha256 }: ImageFacts): void {
+  complete(facts: ImageFacts): void {
+    const { tag, crc32, md5, sha256 } = facts;
+    const target = targetOfImage(facts);
     const firmware = tag && firmwareOf(tag);
     const text = (part: "type" | "version" | "build") => firmware?.[part].slice(0, FIRMWARE_TEXT_MAX) ?? "";
     this.#save({
@@ -298,8 +335,13 @@ class Image implements StagedImage {
         md5: toHex(md5),
         sha256: toHex(sha256),
         firmware: { type: text("type"), version: text("version"), build: text("build") },
+        ...(target ? { target } : {}),
       },
     });
+  }
+
+  becomeApp(): void {
+    if (this.#record.slot && !this.#record.becomesApp) this.#save({ ...this.#record, becomesApp: true });
   }
 
   #save(record: ImageRecord): void {

@@ -6,14 +6,16 @@
  * text from outside could hit or add to.
  */
 
-export const PARTITION_TYPES = [
+import { deepFreeze } from "../base/freeze.js";
+
+export const PARTITION_TYPES = deepFreeze([
   ["app", 0x00],
   ["data", 0x01],
   ["bootloader", 0x02],
   ["partition_table", 0x03],
-] as const;
+] as const);
 
-const APP_SUBTYPES = [
+const APP_SUBTYPES = deepFreeze([
   ["factory", 0x00],
   ["ota_0", 0x10],
   ["ota_1", 0x11],
@@ -34,9 +36,9 @@ const APP_SUBTYPES = [
   ["test", 0x20],
   ["tee_0", 0x30],
   ["tee_1", 0x31],
-] as const;
+] as const);
 
-const DATA_SUBTYPES = [
+const DATA_SUBTYPES = deepFreeze([
   ["ota", 0x00],
   ["phy", 0x01],
   ["nvs", 0x02],
@@ -49,18 +51,18 @@ const DATA_SUBTYPES = [
   ["spiffs", 0x82],
   ["littlefs", 0x83],
   ["tee_ota", 0x90],
-] as const;
+] as const);
 
-const BOOTLOADER_SUBTYPES = [
+const BOOTLOADER_SUBTYPES = deepFreeze([
   ["primary", 0x00],
   ["ota", 0x01],
   ["recovery", 0x02],
-] as const;
+] as const);
 
-const PARTITION_TABLE_SUBTYPES = [
+const PARTITION_TABLE_SUBTYPES = deepFreeze([
   ["primary", 0x00],
   ["ota", 0x01],
-] as const;
+] as const);
 
 export type PartitionTypeName = (typeof PARTITION_TYPES)[number][0];
 export type PartitionSubtypeName =

@@ -201,7 +201,7 @@ const checkReadonly: RowRule = ({ type, subtype, readonly }) => {
   return { rule: "readonly", message: `data/${subtype} is written by the system; remove the flag readonly` };
 };
 
-const ROW_RULES: readonly RowRule[] = [
+const ROW_RULES: readonly RowRule[] = Object.freeze([
   checkLabel,
   checkType,
   checkAlignment,
@@ -210,7 +210,7 @@ const ROW_RULES: readonly RowRule[] = [
   checkOtadataSize,
   checkNvsSize,
   checkReadonly,
-];
+]);
 
 /** Everything wrong with a table; empty when it is valid. */
 export function problemsOf(rows: readonly TableRow[], layout: PartitionLayout): PartitionProblem[] {

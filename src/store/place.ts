@@ -6,7 +6,7 @@
  *   image, if it has one, need not be kept                        -> slot
  *   otherwise                                                     -> nowhere, and nothing is given up
  *
- * Others go oldest first, and only as many as needed; those to be kept never do.
+ * An image of Ferry's own, which has to get there in the end, prefers the slot. Others go oldest first, and only as many as needed; those to be kept never do.
  */
 
 import { blocksFor } from "./segments.js";
@@ -48,13 +48,12 @@ export function choosePlace<T extends Tenant>(
   sizeBytes: number,
   tenants: readonly T[],
   premises: Premises,
+  preferred: Place = "files",
 ): Placement<T> | undefined {
   const expendable = tenants.filter(({ isKept }) => !isKept).sort((a, b) => a.born - b.born);
-  const choices: readonly Placement<T>[] = [
-    { place: "files", doomed: doomedForFiles(sizeBytes, tenants, expendable, premises) },
-    { place: "slot", doomed: doomedForSlot(tenants, expendable) },
-  ];
-  return choices.find(({ place, doomed }) => {
+  const files: Placement<T> = { place: "files", doomed: doomedForFiles(sizeBytes, tenants, expendable, premises) };
+  const slot: Placement<T> = { place: "slot", doomed: doomedForSlot(tenants, expendable) };
+  return (preferred === "files" ? [files, slot] : [slot, files]).find(({ place, doomed }) => {
     const left = tenants.filter((tenant) => !doomed.includes(tenant));
     if (left.length >= IMAGES_MAX) return false;
     if (place === "files") return blocksOfFiles(left) + blocksFor(sizeBytes) <= blocksForImages(premises.filesBytes);

@@ -1,11 +1,13 @@
 /**
- * The body of one image in the passive app slot.
+ * The body of one image in the passive app slot: in place, but for its first sector.
  *
- *   | sector 0: stamp "FERRY image body", 16 bytes, then erased | sectors 1, 2 ...: the image |
+ *   | sector 0: stamp "FERRY image body", 16 bytes, then erased | sectors 1, 2 ...: the image from byte 4096 on |
+ *   | last sector: the first 4096 bytes of the image |
  *
- * The stamp says that nobody else has used the slot since: any update of Ferry itself begins by erasing it. It also
- * keeps the slot from being taken for an app: an image may be one, of an MCU that is an ESP32, and a boot loader that
- * has lost otadata tries every slot.
+ * So an image of Ferry's own becomes an app when its first sector is written where it belongs, and nothing else: a
+ * megabyte need not be moved, nor fetched again when the power fails meanwhile. Until then the stamp keeps the slot
+ * from being taken for an app: a boot loader that has lost otadata tries every slot. The stamp also says that nobody
+ * else has used the slot since.
  *
  * Each sector is erased just before its first byte comes; then whole pages are written, as flash encryption wants
  * them. A record in NVS promises bytes after each CHECKPOINT_BYTES, which end at a sector's border, so that going on
@@ -25,6 +27,9 @@ import type { RecordSlot } from "./record-slot.js";
 /** What a cut costs at most, and eight sectors. */
 export const CHECKPOINT_BYTES = 32 * 1024;
 
+/** Of an image: what does not lie where an app would have it. */
+export const SLOT_HEAD_BYTES = SECTOR_BYTES;
+
 const STAMP = "FERRY image body";
 const ERASED = 0xff;
 
@@ -42,6 +47,7 @@ export function isStamped(slot: PassiveSlot): boolean {
 
 export interface SlotBodyOptions {
   slot: PassiveSlot;
+  slotBytes: number;
   progress: RecordSlot;
   /** Tells this image's progress from another's. */
   image: number;
@@ -91,8 +97,12 @@ export class SlotBody implements Body {
 
   read(buffer: Uint8Array, offset: number): number {
     const count = Math.max(0, Math.min(buffer.length, this.#writtenBytes - offset));
-    if (count > 0) {
-      this.#options.slot.read(count === buffer.length ? buffer : buffer.subarray(0, count), SECTOR_BYTES + offset);
+    for (let done = 0; done < count; ) {
+      const at = offset + done;
+      const end = at < SLOT_HEAD_BYTES ? Math.min(count, SLOT_HEAD_BYTES - offset) : count;
+      const isAll = done === 0 && end === buffer.length;
+      this.#options.slot.read(isAll ? buffer : buffer.subarray(done, end), this.#addressOf(at));
+      done = end;
     }
     return count;
   }
@@ -128,10 +138,16 @@ export class SlotBody implements Body {
     this.#page.fill(ERASED, length);
     this.#pageFill = 0;
     this.#writtenBytes = at - withinSector; // where to go on should the flash fail
-    if (withinSector === 0) slot.eraseSector(1 + at / SECTOR_BYTES);
-    slot.write(this.#page, SECTOR_BYTES + at);
+    const address = this.#addressOf(at);
+    if (withinSector === 0) slot.eraseSector(address / SECTOR_BYTES);
+    slot.write(this.#page, address);
     this.#writtenBytes = at + length;
     if (this.#writtenBytes === sizeBytes || this.#writtenBytes % CHECKPOINT_BYTES === 0) this.#promise();
+  }
+
+  /** Where a byte of the image lies in the slot. */
+  #addressOf(offset: number): number {
+    return offset < SLOT_HEAD_BYTES ? this.#options.slotBytes - SLOT_HEAD_BYTES + offset : offset;
   }
 
   #promise(): void {
