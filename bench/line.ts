@@ -8,9 +8,10 @@
 
 import { Workbench } from "../host/peers/workbench.js";
 import type { SimCpu } from "../host/sim/cpu.js";
+import type { DeviceOverrides } from "../host/sim/device.js";
 import { Random } from "../host/sim/random.js";
 import { DEFAULT_PARTITIONS, SimStorage } from "../host/sim/storage.js";
-import type { ObservedRun } from "../host/sim/uart.js";
+import type { ObservedRun, UartEndOptions } from "../host/sim/uart.js";
 import { crc32 } from "../src/base/crc.js";
 import { ChargedSerial } from "./charged-serial.js";
 
@@ -34,35 +35,59 @@ export interface EngineCharges {
   readonly frameMsPerByte?: number;
 }
 
+/** The wire in TypeScript, over the SDK's serial port. */
 export function measureLine(baud: number, charges: EngineCharges): LineFigures {
   const { turnaroundMs, frameMsPerByte = 0 } = charges;
   let cpu: SimCpu | undefined;
-  let ferrying = false;
-  const bench = new Workbench({
-    storage: makeLargeStorage(),
-    image: new Random(1).bytes(IMAGE_BYTES),
-    mcuUart: { rxFullThreshold: 1, rxIdleSymbols: 0 }, // it answers at once: each byte is its own interrupt
-    mcu: { targetBaud: baud, prefetch: true, chunkBytes: CHUNK_BYTES, slotBytes: IMAGE_BYTES, eraseMs: 0, writeMs: 0 },
-    overrides: {
+  return measureTransfer(baud, {
+    overridesOf: () => ({
       wrapSerial: (io, processor) => {
         cpu = processor;
         return ChargedSerial.over(io, processor, turnaroundMs);
       },
+    }),
+    onFrameMade: (chunkBytes) => cpu?.spend(chunkBytes * frameMsPerByte),
+  });
+}
+
+export interface TransferSetup {
+  /** What the device is built with; the workbench is complete when it is asked. */
+  overridesOf(bench: () => Workbench): DeviceOverrides;
+  readonly deviceUart?: UartEndOptions;
+  /** Ferry makes the frame of a chunk of so many bytes. */
+  onFrameMade(chunkBytes: number): void;
+}
+
+export function measureTransfer(baud: number, setup: TransferSetup): LineFigures {
+  let ferrying = false;
+  const bench: Workbench = new Workbench({
+    storage: makeLargeStorage(),
+    image: new Random(1).bytes(IMAGE_BYTES),
+    mcuUart: { rxFullThreshold: 1, rxIdleSymbols: 0 }, // it answers at once: each byte is its own interrupt
+    mcu: { targetBaud: baud, prefetch: true, chunkBytes: CHUNK_BYTES, slotBytes: IMAGE_BYTES, eraseMs: 0, writeMs: 0 },
+    ...(setup.deviceUart ? { deviceUart: setup.deviceUart } : {}),
+    overrides: {
+      ...setup.overridesOf(() => bench),
       // A chunk's CRC is taken when its frame is made: the moment to charge for both.
       crc32: (bytes, crc) => {
-        if (ferrying) cpu?.spend(bytes.length * frameMsPerByte);
+        if (ferrying) setup.onFrameMade(bytes.length);
         return crc32(bytes, crc);
       },
     },
   });
-  bench.start();
-  bench.offer({ type: "", version: "", build: "" });
-  bench.runUntil(() => bench.last("phase")?.phase === "serving", 600_000, "the transfer's start");
-  ferrying = true;
   const runs: ObservedRun[] = [];
   bench.uart.observe((run) => runs.push(run));
+  bench.start();
+  bench.offer({ type: "", version: "", build: "", target: "mcu" });
+  bench.runUntil(() => bench.last("phase")?.phase === "serving", 600_000, "the transfer's start");
+  ferrying = true;
+  const startMs = bench.clock.now();
   bench.runUntil(() => bench.last("ferried")?.bytes === IMAGE_BYTES, 3_600_000, "the transfer's end");
-  return figuresOf(runs, bench, baud);
+  return figuresOf(
+    runs.filter((run) => run.startMs >= startMs),
+    bench,
+    baud,
+  );
 }
 
 /** A module of 8 MB: on 4 MB the storage partition is smaller than the image. */

@@ -15,7 +15,10 @@ export interface XsCost {
   readonly stepsPerServedByteNativeWire: number;
   /** From a RESULT's arrival to the hand-over of the next frame: the whole RESULT is counted, not only its last byte. */
   readonly turnaroundSteps: number;
+  /** With the native wire the next frame leaves at its cue, before the engine hears of the RESULT: not a step. */
   readonly turnaroundStepsNativeWire: number;
+  /** What the engine does with a RESULT when it hears of it, while the next frame is on its way. */
+  readonly resultStepsNativeWire: number;
   /** Unescaping and checking a received frame, per byte on the wire. */
   readonly stepsPerReceivedByte: number;
 }
@@ -36,20 +39,23 @@ export async function measureXsCost(): Promise<XsCost> {
       await machine.evaluate(`globalThis.rig = servingRig(${CHUNKS + 2}, ${native})`);
       return ((await steps(`rig.serve(${CHUNKS})`)) - overhead) / (CHUNKS * CHUNK_BYTES);
     };
-    const turnaround = async (native: boolean) => {
+    /** Of a rig's method, over what the method itself takes; on average over many RESULTs. */
+    const perResult = async (native: boolean, method: "turnAround" | "answer") => {
       const makeRig = (chunk: number) =>
         machine.evaluate(
           `globalThis.rig = servingRig(${TURNAROUNDS + 2}, ${native}); rig.serve(${chunk}); rig.sendOut()`,
         );
       await makeRig(1);
-      const harness = await steps("rig.turnNothingAround()");
+      await machine.evaluate("rig.stubOut()");
+      const harness = await steps(`rig.${method}()`);
       let sum = 0;
       for (let chunk = 1; chunk <= TURNAROUNDS; chunk++) {
         await makeRig(chunk);
-        sum += (await steps("rig.turnAround()")) - harness;
+        sum += (await steps(`rig.${method}()`)) - harness;
       }
       return Math.round(sum / TURNAROUNDS);
     };
+    const turnaround = (native: boolean) => perResult(native, "turnAround");
     await machine.evaluate("globalThis.receiver = receivingRig()");
     await machine.evaluate("report(String(receiver.bytes))");
     const receivedBytes = CHUNKS * Number(reported);
@@ -59,6 +65,7 @@ export async function measureXsCost(): Promise<XsCost> {
       stepsPerServedByteNativeWire: await served(true),
       turnaroundSteps: await turnaround(false),
       turnaroundStepsNativeWire: await turnaround(true),
+      resultStepsNativeWire: await perResult(true, "answer"),
       stepsPerReceivedByte: received / receivedBytes,
     };
   } finally {

@@ -5,7 +5,8 @@ import { Random } from "../host/sim/random.js";
 import { type CallName, calls } from "../src/rpc/catalogue.js";
 import { EVENTS_QUEUED_MAX, INVOKES_QUEUED_MAX, RESULTS_QUEUED_MAX } from "../src/rpc/outbox.js";
 import { NcpState, OPCODE_INVOKE, OPCODE_ONEWAY, OPCODE_RESULT, RpcStatus } from "../src/rpc/protocol.js";
-import { INVOCATIONS_MAX, type Outcome, type SessionCounters } from "../src/rpc/session.js";
+import { INVOCATIONS_MAX, type Invocation, type Outcome } from "../src/rpc/session.js";
+import type { SessionCounters } from "../src/rpc/session-counters.js";
 import { toHex } from "./support/ncp-stub.js";
 import { invokeOf, onewayOf, RpcBench, refusalOf, resultOf } from "./support/rpc-bench.js";
 
@@ -749,6 +750,92 @@ describe("a prepared call", () => {
     bench.session.prepare("client.otaUpdateWrite", { offset: 7, chunk: place, crc32: 4 });
     bench.session.invokePrepared("client.otaUpdateWrite", () => {});
     assert.deepEqual(bench.takeSent(), [toHex(invokeOf("client.otaUpdateWrite", 1, args(7)))]);
+  });
+});
+
+describe("a call prepared to follow another", () => {
+  let bench: RpcBench;
+  let outcomes: unknown[];
+  let first: Invocation;
+  const args = (offset: number) => ({ offset, chunk: Uint8Array.of(1, 2, 3), crc32: 4 });
+  const yes = resultOf("client.otaUpdateWrite", 1, { ok: true });
+  const second = toHex(invokeOf("client.otaUpdateWrite", 2, args(512)));
+
+  beforeEach(() => {
+    bench = new RpcBench();
+    outcomes = [];
+    const onOutcome = (outcome: unknown) => outcomes.push(outcome);
+    first = bench.session.invoke("client.otaUpdateWrite", args(0), onOutcome);
+    bench.session.prepare("client.otaUpdateWrite", args(512), first);
+    bench.takeSent();
+  });
+
+  it("leaves at the yes, and is invoked by whoever wants its answer", () => {
+    bench.sink.takesTime = true;
+    bench.receive(yes);
+    assert.deepEqual(bench.takeSent(), [second]);
+    assert.deepEqual(outcomes, [{ kind: "answered", results: { ok: true }, late: false }]);
+    const answers: unknown[] = [];
+    bench.session.invokePrepared("client.otaUpdateWrite", (outcome) => answers.push(outcome));
+    bench.releaseAll();
+    assert.deepEqual(bench.takeSent(), []);
+    bench.receive(resultOf("client.otaUpdateWrite", 2, { ok: false }));
+    assert.deepEqual(answers, [{ kind: "answered", results: { ok: false }, late: false }]);
+  });
+
+  it("stays at a no, at an error, and at a yes to another call", () => {
+    bench.receive(resultOf("client.otaUpdateWrite", 1, { ok: false }));
+    bench.receive(refusalOf(1, RpcStatus.MEMORY));
+    bench.receive(resultOf("client.otaUpdateWrite", 0x101, { ok: true }));
+    assert.deepEqual(bench.takeSent(), []);
+  });
+
+  it("stays when that call answers more than yes or no", () => {
+    const call = bench.session.invoke("mcu.ping", {}, () => {});
+    bench.session.prepare("client.otaUpdateWrite", args(0), call);
+    bench.takeSent();
+    bench.receive(refusalOf(3, RpcStatus.OK));
+    assert.deepEqual(bench.takeSent(), []);
+  });
+
+  it("stays when it is held, when the call before it is forgotten, and when the MCU is", () => {
+    const makesItStay = [
+      () => assert.isTrue(bench.session.holdPrepared()),
+      () => first.forget(),
+      () => bench.session.forgetPeer(),
+    ];
+    for (const [index, act] of makesItStay.entries()) {
+      first = bench.session.invoke("client.otaUpdateWrite", args(0), () => {});
+      bench.session.prepare("client.otaUpdateWrite", args(512), first);
+      bench.takeSent();
+      act();
+      bench.receive(resultOf("client.otaUpdateWrite", 3 + 2 * index, { ok: true }));
+      assert.deepEqual(bench.takeSent(), [], `${act}`);
+    }
+  });
+
+  it("cannot be held any more once the yes is there, though nobody has heard it yet", () => {
+    bench.sink.arrive(yes);
+    assert.deepEqual(bench.takeSent(), [second]);
+    assert.isFalse(bench.session.holdPrepared());
+  });
+
+  it("stays when the yes comes after the call's time", () => {
+    bench.clock.advance(5000);
+    bench.receive(yes);
+    assert.deepEqual(bench.takeSent(), []);
+    assert.deepEqual(outcomes, [{ kind: "timeout" }, { kind: "answered", results: { ok: true }, late: true }]);
+  });
+
+  it("lets no timeout be told for a yes that came in time and was heard too late", () => {
+    bench.clock.advance(4999);
+    bench.sink.arrive(yes);
+    bench.clock.advance(1000);
+    assert.deepEqual(outcomes, []);
+    bench.receive(yes);
+    assert.deepEqual(outcomes, [{ kind: "answered", results: { ok: true }, late: false }]);
+    assert.equal(bench.session.counters.timeouts, 0);
+    assert.equal(bench.clock.pending, 0);
   });
 });
 

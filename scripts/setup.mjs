@@ -1,6 +1,7 @@
 /**
- * Makes a fresh machine ready: installs what package-lock.json names and builds the XS engine that the tests and the
- * bench run on. Each `npm run` script begins with it; when all is there it takes no noticeable time.
+ * Makes a fresh machine ready: installs what package-lock.json names, builds the XS engine that the tests and the bench
+ * run on, and compiles the C parts for this computer. Each `npm run` script begins with it; when all is there it
+ * takes no noticeable time.
  *
  * Install scripts are never run: newer npm releases block them unless approved, older ones run them, and this way all
  * do the same. The only one that Ferry needs is the XS engine's, and buildEngine() does its work in a quarter of the
@@ -10,7 +11,7 @@
  */
 
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, renameSync, statSync } from "node:fs";
 import os from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -23,6 +24,14 @@ const enginePlatform =
     ["linux", "lin"],
     ["darwin", "mac"],
   ]).get(os.platform()) ?? "";
+
+/** The wire's C as an addon for Node, and what it is made of. */
+const addonPath = join(root, "build/native/wire.node");
+const addonSources = ["host/native/addon.c", "src/native/wire-core.c", "src/native/wire-frame.c"];
+const addonHeaders = ["src/native/wire-core.h", "src/native/wire-frame.h"];
+/** The emulator's pseudo-terminal. */
+const bridgePath = join(root, "build/native/pty-bridge");
+const bridgeSources = ["host/native/pty-bridge.c"];
 
 /** @param {string} problem @returns {never} */
 function giveUp(problem) {
@@ -106,6 +115,49 @@ function buildEngine() {
   }
 }
 
+/**
+ * Whether a source has changed since this was compiled, or it never was.
+ *
+ * @param {string} path @param {readonly string[]} sources
+ */
+function isStale(path, sources) {
+  if (!existsSync(path)) return true;
+  const madeMs = statSync(path).mtimeMs;
+  return sources.some((source) => statSync(join(root, source)).mtimeMs > madeMs);
+}
+
+/**
+ * Compiles C for this computer: beside its place, and moved there, so that nobody ever loads half of it.
+ *
+ * @param {string} what @param {string} path @param {readonly string[]} args
+ */
+function compile(what, path, args) {
+  if (!canRun("cc")) {
+    giveUp(
+      `${what} needs a C compiler, cc, not found on this machine: install build-essential (Debian, Ubuntu) or the ` +
+        "Xcode command line tools (macOS), then run this again.",
+    );
+  }
+  console.error(`Ferry: compiling ${what} (when it has changed, a second) ...`);
+  mkdirSync(dirname(path), { recursive: true });
+  const made = `${path}.${process.pid}`;
+  const result = spawnSync("cc", ["-std=c11", "-O2", "-Wall", "-Wextra", "-Werror", "-o", made, ...args], {
+    cwd: root,
+    encoding: "utf8",
+  });
+  if (result.status !== 0) {
+    console.error(result.stderr || result.error);
+    giveUp(`compiling ${what} failed, see the compiler's messages above.`);
+  }
+  renameSync(made, path);
+}
+
+function compileAddon() {
+  const linking = os.platform() === "darwin" ? ["-bundle", "-undefined", "dynamic_lookup"] : ["-shared"];
+  const headers = join(root, "node_modules/node-api-headers/include");
+  compile("the wire's C code for Node", addonPath, ["-fPIC", ...linking, `-I${headers}`, ...addonSources]);
+}
+
 const { engines } = readJson(join(root, "package.json"));
 if (!nodeSatisfies(engines.node)) {
   giveUp(
@@ -119,3 +171,5 @@ if (!packagesAreInstalled()) installPackages();
 if (!existsSync(join(enginePackage, `xsnap-native/xsnap/build/bin/${enginePlatform}/release/xsnap-worker`))) {
   buildEngine();
 }
+if (isStale(addonPath, [...addonSources, ...addonHeaders])) compileAddon();
+if (isStale(bridgePath, bridgeSources)) compile("the emulator's pseudo-terminal", bridgePath, bridgeSources);

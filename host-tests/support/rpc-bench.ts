@@ -18,6 +18,8 @@ export class MemorySink implements FrameSink {
   takesTime = false;
   readonly sent: Uint8Array[] = [];
   #prepared: Uint8Array | undefined;
+  #cue: string | undefined;
+  #preparedHasLeft = false;
 
   send(payload: Uint8Array, length: number): void {
     assert.isTrue(this.idle, "sent while the wire is busy");
@@ -25,11 +27,36 @@ export class MemorySink implements FrameSink {
     if (this.takesTime) this.idle = false;
   }
 
-  prepare(payload: Uint8Array, length: number): void {
+  prepare(payload: Uint8Array, length: number, cue?: Uint8Array): void {
     this.#prepared = payload.slice(0, length);
+    this.#cue = cue && toHex(cue);
+    this.#preparedHasLeft = false;
   }
 
-  sendPrepared(): void {
+  sendPrepared(): boolean {
+    this.#cue = undefined;
+    if (!this.#preparedHasLeft) {
+      if (!this.idle) return false;
+      this.#sendPrepared();
+    }
+    this.#preparedHasLeft = false;
+    return true;
+  }
+
+  dropCue(): boolean {
+    this.#cue = undefined;
+    return !this.#preparedHasLeft;
+  }
+
+  /** What a wire does with a payload before anybody hears of it. */
+  arrive(payload: Uint8Array): void {
+    if (toHex(payload) !== this.#cue || !this.idle) return;
+    this.#cue = undefined;
+    this.#preparedHasLeft = true;
+    this.#sendPrepared();
+  }
+
+  #sendPrepared(): void {
     assert.isDefined(this.#prepared, "nothing was prepared");
     this.send(this.#prepared, this.#prepared.length);
     this.#prepared = undefined;
@@ -56,6 +83,7 @@ export class RpcBench {
     // As from a frame decoder: in a buffer with something else behind it, that is used again at once.
     const buffer = new Uint8Array(payload.length + 16).fill(0xee);
     buffer.set(payload);
+    this.sink.arrive(payload);
     this.session.onPayload(buffer, payload.length);
     buffer.fill(0xdd);
   }

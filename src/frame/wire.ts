@@ -4,13 +4,18 @@
  * Invariants: one frame is on its way at a time and is never mixed with another; no write is larger than the free
  * part of the transmit FIFO; no empty frame leaves; a lone END precedes the first frame after boot, a change of baud
  * or a frame cut short, because it frees a parser that is stuck in half a frame (Blynk's does not resync on BEGIN).
- * Two buffers: the next frame can be encoded while the last one is on its way, or being chewed by the MCU.
+ * Two buffers: the next frame can be encoded while the last one is on its way, or being chewed by the MCU. It may have a
+ * cue: the one payload at whose arrival it leaves, before anybody has thought about that payload. So the line stands
+ * still between two frames only as long as the wire itself needs, however long the engine takes.
  */
 
 import type { Clock, Io, Serial, SerialClass, TimerHandle } from "../ports.js";
 import { type DecoderCounters, FrameDecoder } from "./decoder.js";
 import { encodeFrame } from "./encoder.js";
 import { END, FRAME_BYTES_MAX } from "./layout.js";
+
+/** The longest payload that can be a cue: short, for it is kept, and compared with what arrives. */
+export const CUE_BYTES_MAX = 8;
 
 /** The hardware FIFO of the ESP32, either way. */
 const FIFO_BYTES = 128;
@@ -20,6 +25,8 @@ const DRAIN_MARGIN_MS = 2;
 
 export interface WireCounters extends DecoderCounters {
   framesSent: number;
+  /** Of these: prepared frames that left at their cue. */
+  framesCued: number;
   bytesSent: number;
   bytesReceived: number;
   baudChanges: number;
@@ -43,8 +50,18 @@ export interface Wire {
   readonly baud: number;
   readonly counters: WireCounters;
   send(payload: Uint8Array, length: number): void;
-  prepare(payload: Uint8Array, length: number): void;
-  sendPrepared(): void;
+  /** Encodes a frame ahead of time and replaces one prepared before. `cue`: at most CUE_BYTES_MAX bytes. */
+  prepare(payload: Uint8Array, length: number, cue?: Uint8Array): void;
+  /**
+   * Sends what was prepared, unless its cue has: true either way. False when another frame is on its way. From then on
+   * no cue counts.
+   */
+  sendPrepared(): boolean;
+  /**
+   * What is prepared waits for sendPrepared() alone. False: too late, it has left at its cue; the payload that was the
+   * cue has been handed over, or is about to be.
+   */
+  dropCue(): boolean;
   /**
    * Switches once everything sent so far has left, and soon: an MCU talks at the new baud 20 ms after it heard the
    * answer at the old one, and a Zephyr host tries each baud only once. Until then the wire is not idle.
@@ -57,6 +74,8 @@ export interface Wire {
 }
 
 export type WireClass = new (options: WireOptions) => Wire;
+
+const NO_CUE = new Uint8Array(0);
 
 interface FrameBuffer {
   readonly bytes: Uint8Array;
@@ -74,6 +93,11 @@ export class SerialWire implements Wire {
   #writable = 0;
   #current = makeBuffer();
   #prepared = makeBuffer();
+  readonly #cue = new Uint8Array(CUE_BYTES_MAX);
+  /** 0 when there is none. */
+  #cueLength = 0;
+  /** The prepared frame has left at its cue, and nobody has asked for it yet. */
+  #preparedHasLeft = false;
   /** The next byte of #current to write; equal to its end when nothing is on its way. */
   #position = 0;
   #needsEnd = true;
@@ -87,9 +111,13 @@ export class SerialWire implements Wire {
     this.#options = options;
     this.#clock = options.clock;
     this.#baud = options.baud;
-    this.#decoder = new FrameDecoder(options.onPayload, options.onNoise);
+    this.#decoder = new FrameDecoder((payload, length) => {
+      if (length === this.#cueLength) this.#takeCue(payload);
+      options.onPayload(payload, length);
+    }, options.onNoise);
     this.counters = Object.assign(this.#decoder.counters, {
       framesSent: 0,
+      framesCued: 0,
       bytesSent: 0,
       bytesReceived: 0,
       baudChanges: 0,
@@ -111,15 +139,24 @@ export class SerialWire implements Wire {
     this.#begin();
   }
 
-  prepare(payload: Uint8Array, length: number): void {
+  prepare(payload: Uint8Array, length: number, cue = NO_CUE): void {
+    this.#cue.set(cue); // throws when it is too long
+    this.#cueLength = cue.length;
+    this.#preparedHasLeft = false;
     encodeInto(this.#prepared, payload, length);
   }
 
-  sendPrepared(): void {
-    const sent = this.#current;
-    this.#current = this.#prepared;
-    this.#prepared = sent;
-    this.#begin(); // the outbox has asked whether the wire is idle: here, between two chunks, once is enough
+  sendPrepared(): boolean {
+    this.#cueLength = 0;
+    if (this.#preparedHasLeft) this.#preparedHasLeft = false;
+    else if (this.idle) this.#beginPrepared();
+    else return false;
+    return true;
+  }
+
+  dropCue(): boolean {
+    this.#cueLength = 0;
+    return !this.#preparedHasLeft;
   }
 
   setBaud(baud: number, onSwitched: () => void): void {
@@ -196,6 +233,22 @@ export class SerialWire implements Wire {
   #onWritable(count: number): void {
     this.#writable = count;
     if (this.#position < this.#current.end) this.#fill();
+  }
+
+  #takeCue(payload: Uint8Array): void {
+    for (let i = 0; i < this.#cueLength; i++) if (payload[i] !== this.#cue[i]) return;
+    if (!this.idle) return;
+    this.#cueLength = 0;
+    this.#preparedHasLeft = true;
+    this.counters.framesCued++;
+    this.#beginPrepared();
+  }
+
+  #beginPrepared(): void {
+    const sent = this.#current;
+    this.#current = this.#prepared;
+    this.#prepared = sent;
+    this.#begin();
   }
 
   #begin(): void {

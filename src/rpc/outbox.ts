@@ -12,10 +12,15 @@ export interface FrameSink {
   readonly idle: boolean;
   /** Encodes and sends payload [0, length). Only while idle. */
   send(payload: Uint8Array, length: number): void;
-  /** Encodes a payload ahead of time, beside one that is on its way. Replaces one prepared before. */
-  prepare(payload: Uint8Array, length: number): void;
-  /** Sends what was prepared. Only while idle. */
-  sendPrepared(): void;
+  /**
+   * Encodes a payload ahead of time, beside one that is on its way. Replaces one prepared before. It leaves by itself
+   * when the payload `cue` arrives while the sink is idle.
+   */
+  prepare(payload: Uint8Array, length: number, cue?: Uint8Array): void;
+  /** Sends what was prepared, unless it has left by itself: true. False when the sink is not idle. Ends the cue. */
+  sendPrepared(): boolean;
+  /** Ends the cue. False: it has come, what was prepared has left. */
+  dropCue(): boolean;
 }
 
 export interface OutboxCounters {
@@ -47,6 +52,10 @@ export class Outbox {
     this.#sink = sink;
   }
 
+  get eventsWaiting(): number {
+    return this.#events.length;
+  }
+
   /** Queues are handed copies: the caller's buffer is free on return. */
   postResult(payload: Uint8Array, length: number): void {
     if (this.#sink.idle) return this.#sink.send(payload, length);
@@ -64,19 +73,20 @@ export class Outbox {
   }
 
   /** Encodes a message into the sink ahead of time. One that was prepared and has not gone yet is withdrawn. */
-  prepare(payload: Uint8Array, length: number): void {
+  prepare(payload: Uint8Array, length: number, cue?: Uint8Array): void {
     const at = this.#invokes.indexOf(PREPARED);
     if (at >= 0) this.#invokes.splice(at, 1);
-    this.#sink.prepare(payload, length);
+    this.#sink.prepare(payload, length, cue);
   }
 
-  /** Sends what the sink holds prepared. False when the queue is full. */
+  /** Sends what the sink holds prepared, unless it has left at its cue. False when the queue is full. */
   postPrepared(): boolean {
-    if (this.#sink.idle) {
-      this.#sink.sendPrepared();
-      return true;
-    }
-    return this.#queueInvoke(() => PREPARED);
+    return this.#sink.sendPrepared() || this.#queueInvoke(() => PREPARED);
+  }
+
+  /** What is prepared waits for postPrepared() alone. False: it has left at its cue. */
+  holdPrepared(): boolean {
+    return this.#sink.dropCue();
   }
 
   postEvent(payload: Uint8Array, length: number): void {
@@ -99,6 +109,7 @@ export class Outbox {
 
   /** Forgets everything that waits: the MCU it was meant for has restarted. */
   clear(): void {
+    this.#sink.dropCue();
     this.#results.length = 0;
     this.#invokes.length = 0;
     this.#events.length = 0;

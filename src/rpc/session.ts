@@ -14,6 +14,7 @@ import { type Args, type Call, type CallName, calls, callsServedBy, type Results
 import { type Decoded, encodeInvoke, encodeOneway, encodeResult, readFields } from "./codec.js";
 import { type FrameSink, Outbox } from "./outbox.js";
 import { OPCODE_INVOKE, OPCODE_ONEWAY, OPCODE_RESULT, RpcStatus } from "./protocol.js";
+import { makeCounters, type SessionCounters } from "./session-counters.js";
 
 /** Invocations that wait or listen for a late RESULT. The oldest listener makes room for a new call. */
 export const INVOCATIONS_MAX = 16;
@@ -38,24 +39,6 @@ export interface Invocation {
   forget(): void;
 }
 
-export interface SessionCounters {
-  callsServed: number;
-  unknownUids: number;
-  badArguments: number;
-  /** ONEWAYs dropped: unknown, undecodable, or not served. */
-  onewaysDropped: number;
-  /** Messages with a reserved opcode, or too short for their header. */
-  malformed: number;
-  timeouts: number;
-  lateResults: number;
-  /** RESULTs that nobody waits for. */
-  strayResults: number;
-  /** RESULTs whose payload did not fit the call. */
-  badResults: number;
-  /** Handlers that threw: a fault inside Ferry, answered with a generic error. */
-  handlerFaults: number;
-}
-
 export interface SessionOptions {
   clock: Clock;
   sink: FrameSink;
@@ -66,6 +49,7 @@ export interface SessionOptions {
 }
 
 interface Pending extends Invocation {
+  readonly id: number;
   readonly call: Call;
   readonly onOutcome: (outcome: Outcome<CallName>) => void;
   timer: TimerHandle | undefined;
@@ -86,26 +70,22 @@ export class RpcSession {
   readonly #pending = new Map<number, Pending>();
   #lastMessageId = 0;
   #preparedId = 0;
+  /** The call whose plain yes sends the prepared one. */
+  #cueing: Invocation | undefined;
+  /** That yes, as a message. */
+  readonly #cue = Uint8Array.of(OPCODE_RESULT & 0xff, OPCODE_RESULT >> 8, 0, 0, RpcStatus.OK, 1);
   /** Counts the MCU's lives: answers owed to an earlier one are void. */
   #peerLife = 0;
-  readonly counters: SessionCounters = {
-    callsServed: 0,
-    unknownUids: 0,
-    badArguments: 0,
-    onewaysDropped: 0,
-    malformed: 0,
-    timeouts: 0,
-    lateResults: 0,
-    strayResults: 0,
-    badResults: 0,
-    handlerFaults: 0,
-  };
+  readonly counters: SessionCounters = makeCounters();
+  /** The longest message that the MCU is known to have room for: Blynk's driver copies it without a look at its end. */
+  peerRoomBytes: number;
 
   constructor(options: SessionOptions) {
     this.#clock = options.clock;
     this.#onFault = options.onFault ?? (() => {});
     this.#outbox = new Outbox(options.sink);
     this.#writer = new ByteWriter(options.payloadBytesMax);
+    this.peerRoomBytes = options.payloadBytesMax;
   }
 
   get outboxCounters(): Outbox["counters"] {
@@ -139,12 +119,17 @@ export class RpcSession {
 
   // ---- calling ----------------------------------------------------------------------------------------------
 
-  /** Calls the MCU. The outcome comes by callback, never from inside this call. */
+  /**
+   * Calls the MCU. The outcome comes by callback, never from inside this call. One that is longer than the MCU has room
+   * for is not sent, and times out at once; see prepare() for the one that it asks for itself.
+   */
   invoke<N extends CallName>(name: N, args: Args<N>, onOutcome: (outcome: Outcome<N>) => void): Invocation {
     const call: Call = calls[name];
     const id = this.#nextId();
     encodeInvoke(this.#writer, call, id, args as Decoded);
-    const sent = this.#outbox.postInvoke(this.#writer.bytes, this.#writer.length);
+    const fits = this.#writer.length <= this.peerRoomBytes;
+    if (!fits) this.counters.callsTooLong++;
+    const sent = fits && this.#outbox.postInvoke(this.#writer.bytes, this.#writer.length);
     return this.#expect(id, call, onOutcome as Pending["onOutcome"], sent);
   }
 
@@ -156,22 +141,47 @@ export class RpcSession {
     return this.#writer.place(at, length);
   }
 
-  /** Encodes a call ahead of time; the next invokePrepared() sends it. Replaces what was prepared before. */
-  prepare<N extends CallName>(name: N, args: Args<N>): void {
+  /**
+   * Encodes a call ahead of time; the next invokePrepared() sends it. Replaces what was prepared before. It may be as
+   * long as it likes: the MCU has named the size of its chunks.
+   *
+   * With `after`, a call that is answered by yes or no: its yes lets the prepared one leave at once, before its outcome
+   * is told, and invokePrepared() then only says who waits for the answer. Who changes their mind meanwhile must call
+   * holdPrepared().
+   */
+  prepare<N extends CallName>(name: N, args: Args<N>, after?: Invocation): void {
     this.#preparedId = this.#nextId();
     encodeInvoke(this.#writer, calls[name], this.#preparedId, args as Decoded);
-    this.#outbox.prepare(this.#writer.bytes, this.#writer.length);
+    this.#outbox.prepare(this.#writer.bytes, this.#writer.length, this.#cueOf(after as Pending | undefined));
   }
 
-  /** Sends what prepare() encoded for the same call. */
+  /**
+   * What is prepared leaves at invokePrepared() only. False: too late, it has left, and the outcome that made it leave
+   * is about to be told.
+   */
+  holdPrepared(): boolean {
+    return this.#outbox.holdPrepared();
+  }
+
+  /** Sends what prepare() encoded for the same call, unless it has left by itself. */
   invokePrepared<N extends CallName>(name: N, onOutcome: (outcome: Outcome<N>) => void): Invocation {
     const sent = this.#outbox.postPrepared();
+    this.#cueing = undefined;
     return this.#expect(this.#preparedId, calls[name], onOutcome as Pending["onOutcome"], sent);
+  }
+
+  /** Whether an event leaves at once, or after one message at most. */
+  get canNotifySoon(): boolean {
+    return this.#outbox.eventsWaiting === 0 && this.#outbox.resultsOwed === 0;
   }
 
   /** Tells the MCU something; no answer exists. */
   notify<N extends CallName>(name: N, args: Args<N>): void {
     encodeOneway(this.#writer, calls[name], args as Decoded);
+    if (this.#writer.length > this.peerRoomBytes) {
+      this.counters.eventsTooLong++;
+      return;
+    }
     this.#outbox.postEvent(this.#writer.bytes, this.#writer.length);
   }
 
@@ -280,6 +290,10 @@ export class RpcSession {
       this.#noteFault(name, error);
       return this.#answer(id, RpcStatus.RESULTS_WRITE);
     }
+    if (this.#writer.length > this.peerRoomBytes) {
+      this.counters.resultsTooLong++;
+      return this.#answer(id, RpcStatus.RESULTS_WRITE);
+    }
     this.#outbox.postResult(this.#writer.bytes, this.#writer.length);
   }
 
@@ -313,27 +327,39 @@ export class RpcSession {
 
   // ---- waiting ----------------------------------------------------------------------------------------------
 
+  #cueOf(after: Pending | undefined): Uint8Array | undefined {
+    this.#cueing = after;
+    if (!after?.call.answersYesNo) return undefined;
+    this.#cue[2] = after.id & 0xff;
+    this.#cue[3] = after.id >> 8;
+    return this.#cue;
+  }
+
   #nextId(): number {
     do this.#lastMessageId = (this.#lastMessageId + 1) & 0xffff;
     while (this.#pending.has(this.#lastMessageId));
     return this.#lastMessageId;
   }
 
-  /** A call that found the queue full times out at once, but not from inside invoke(). */
+  /** A call that was not sent times out at once, but not from inside invoke(). */
   #expect(id: number, call: Call, onOutcome: Pending["onOutcome"], sent: boolean): Invocation {
     if (this.#pending.size >= INVOCATIONS_MAX) this.#evictLateListener();
     const pending: Pending = {
+      id,
       call,
       onOutcome,
       late: false,
       timer: undefined,
       forget: () => {
+        if (this.#cueing === pending) this.#outbox.holdPrepared();
         this.#clock.clear(pending.timer);
         if (this.#pending.get(id) === pending) this.#pending.delete(id);
       },
     };
     pending.timer = this.#clock.set(
       () => {
+        // Its yes has arrived and sent what was prepared: the engine was too slow to hear of it, not the MCU to answer.
+        if (this.#cueing === pending && !this.#outbox.holdPrepared()) return;
         pending.late = true;
         this.counters.timeouts++;
         onOutcome({ kind: "timeout" });

@@ -1,0 +1,36 @@
+/**
+ * The C around the portable core, as far as it can be held to anything without a chip: its syntax and its types. Against
+ * declarations of ESP-IDF's and the SDK's (fixtures/esp32), and the PC's port against this computer's own headers.
+ */
+
+import { spawnSync } from "node:child_process";
+import { assert } from "chai";
+import { projectPath, projectRoot } from "../../host/node/project.js";
+
+const FLAGS: readonly string[] = ["-std=gnu11", "-fsyntax-only", "-Wall", "-Wextra", "-Wshadow", "-Werror"];
+const FOR_ESP32: readonly string[] = ["-DESP_PLATFORM", "-I", "host-tests/node/fixtures/esp32"];
+
+/** What the compiler says of it; "" when nothing. */
+function complaintsAbout(source: string, flags: readonly string[]): string {
+  const result = spawnSync("cc", [...FLAGS, ...flags, projectPath(source)], { cwd: projectRoot(), encoding: "utf8" });
+  return result.status === 0 ? result.stderr : result.stderr || `${result.error}`;
+}
+
+describe("The wire's glue in C", () => {
+  for (const name of ["wire-esp32.c", "wire-posix.c", "wire-xs.c", "wire-core.c", "wire-frame.c"]) {
+    it(`compiles without a warning for the ESP32: ${name}`, () => {
+      assert.equal(complaintsAbout(`src/native/${name}`, FOR_ESP32), "");
+    });
+  }
+
+  for (const name of ["wire-posix.c", "wire-esp32.c", "wire-core.c", "wire-frame.c"]) {
+    it(`compiles without a warning for this computer: ${name}`, () => {
+      assert.equal(complaintsAbout(`src/native/${name}`, []), "");
+    });
+  }
+
+  it("is objected to where it is at odds with what it declares", () => {
+    const complaint = complaintsAbout("src/native/wire-esp32.c", [...FOR_ESP32, "-DwireNowMs=wirePost"]);
+    assert.include(complaint, "conflicting types");
+  });
+});

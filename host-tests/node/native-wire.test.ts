@@ -1,0 +1,115 @@
+/** The wire in portable C (src/native), held to what the TypeScript twin is held to, and at work in a whole device. */
+
+import { assert } from "chai";
+import { DecoderInC, encodeFrameInC } from "../../host/native/codec.js";
+import { CoreWire, type CoreWireCounters, makeCoreWire } from "../../host/native/wire.js";
+import { Workbench } from "../../host/peers/workbench.js";
+import { DeviceClock, SimCpu } from "../../host/sim/cpu.js";
+import { McuLink } from "../../src/mcu/link.js";
+import { describeFrameContract } from "../ports/contracts/frames.js";
+import { describeVectors } from "../ports/contracts/vectors.js";
+import { describeWireContract } from "../ports/contracts/wire.js";
+import type { FrameCodec } from "../support/frame-codec.js";
+import { toHex } from "../support/ncp-stub.js";
+import { invokeOf } from "../support/rpc-bench.js";
+import { WireBench } from "../support/wire-bench.js";
+
+const codecInC: FrameCodec = { FrameDecoder: DecoderInC, encodeFrame: encodeFrameInC };
+
+describeFrameContract("Frames in C", codecInC);
+describeVectors("Frames in C, for Blynk's", codecInC);
+describeWireContract("The wire in C", CoreWire);
+
+/** An MCU on the line of a Ferry whose engine is as busy as a test says; the wire's own thread is always there. */
+class BusyEngineBench extends WireBench {
+  readonly engine = new SimCpu(this.clock);
+  readonly link: McuLink;
+  readonly #pingTimesMs = new Map<string, number>();
+  /** From each ping's first bit to the last bit of its answer; in the order of the answers. */
+  readonly pongDelaysMs: number[] = [];
+
+  constructor() {
+    super(38_400);
+    this.link = new McuLink({
+      clock: new DeviceClock(this.clock, this.engine),
+      serial: this.serial,
+      Wire: makeCoreWire({
+        clock: this.deviceClock,
+        post: (deliver) => this.engine.run(deliver),
+        transmitBytes: 128,
+      }),
+      onBaud: () => {},
+      onHeard: () => {},
+      onFault: (_, error) => {
+        throw error;
+      },
+    });
+    this.link.session.serve("ncp.ping", () => ({}));
+    this.clock.advance(10);
+  }
+
+  override onFarPayload = (payload: Uint8Array): void => {
+    const key = toHex(payload.subarray(2, 4));
+    const sentMs = this.#pingTimesMs.get(key);
+    assert.isDefined(sentMs, "an answer to no ping, or a second one");
+    this.#pingTimesMs.delete(key);
+    this.pongDelaysMs.push(this.clock.now() - sentMs);
+  };
+
+  /** The MCU pings at an even pace. */
+  pings(count: number, everyMs: number): void {
+    for (let id = 1; id <= count; id++) {
+      const ping = invokeOf("ncp.ping", id, {});
+      this.#pingTimesMs.set(toHex(ping.subarray(4, 6)), this.clock.now());
+      this.farSends(ping);
+      this.clock.advance(everyMs);
+    }
+  }
+
+  get counters(): CoreWireCounters {
+    return this.link.counters as CoreWireCounters;
+  }
+}
+
+describe("Pings to an engine in a long step", () => {
+  it("are answered by the wire within half of what an MCU waits, each once, and by the engine afterwards", () => {
+    const bench = new BusyEngineBench();
+    bench.engine.run(() => bench.engine.spend(2000));
+    bench.pings(30, 100);
+    assert.lengthOf(bench.pongDelaysMs, 30);
+    assert.isBelow(Math.max(...bench.pongDelaysMs), 50);
+    assert.isAbove(bench.counters.pingsAnswered, 17);
+    assert.isBelow(bench.counters.pingsAnswered, 22);
+    assert.equal(bench.link.session.counters.callsServed, 30 - bench.counters.pingsAnswered);
+  });
+
+  it("are not the wire's business while the engine takes them in time", () => {
+    const bench = new BusyEngineBench();
+    for (let i = 0; i < 100; i++) {
+      bench.engine.run(() => bench.engine.spend(20));
+      bench.pings(1, 25);
+    }
+    assert.lengthOf(bench.pongDelaysMs, 100);
+    assert.equal(bench.counters.pingsAnswered, 0);
+  });
+
+  it("go unanswered once the engine has hung for so long that it must be dead", () => {
+    const bench = new BusyEngineBench();
+    bench.engine.run(() => bench.engine.spend(60_000));
+    bench.pings(100, 100);
+    assert.isAbove(bench.pongDelaysMs.length, 45);
+    assert.isBelow(bench.pongDelaysMs.length, 55);
+  });
+});
+
+describe("An update over the wire in C", () => {
+  it("succeeds, and nearly every chunk leaves by itself at the answer to the one before", () => {
+    const bench = new Workbench({ overrides: { Wire: CoreWire }, mcu: { targetBaud: 921_600, prefetch: true } });
+    bench.start();
+    bench.offer();
+    assert.deepEqual(bench.awaitVerdict(), { kind: "succeeded", proof: "version" });
+    assert.isTrue(bench.mcuRunsNewImage);
+    const chunks = Math.ceil(bench.image.length / 1024);
+    assert.equal(bench.device.ncp?.counters.wire.framesCued, chunks - 1);
+  });
+});

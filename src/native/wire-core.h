@@ -1,0 +1,115 @@
+/*
+ * The wire in portable C: what stands between a UART and the engine. Like src/frame/wire.ts, and with an inbox, for
+ * bytes arrive while the engine is busy. No allocation, no platform, no clock: time comes as an argument, in
+ * milliseconds that may wrap.
+ *
+ *   engine   wireSend, wirePrepare --> [current][prepared] --> wirePending, wireSent       UART
+ *            wireTake <---------- [inbox] <--- decoder <------ wireReceive
+ *
+ * Invariants: one frame is on its way at a time and is never mixed with another; a lone END precedes the first frame
+ * after boot and after a change of baud; payloads are handed over in order, once.
+ *
+ * Two things leave by themselves, though never while a frame is half sent or the wire is held: a prepared frame at its
+ * cue, and the answer to a ping that an engine which lives leaves lying. Such a ping is not handed over any more.
+ *
+ * Not for two threads at a time: wire-xs.c holds a lock around each call.
+ */
+
+#ifndef WIRE_CORE_H
+#define WIRE_CORE_H
+
+#include "wire-frame.h"
+
+/* Payloads that the engine has not taken yet, each with two bytes before it: two of the longest, or many short ones. */
+#define WIRE_INBOX_BYTES 4096
+#define WIRE_CUE_BYTES_MAX 8
+/* An engine that leaves the inbox lying for so long is in a long step. MCUs wait 100 ms for the answer to a ping. */
+#define WIRE_PING_PATIENCE_MS 30
+/* An engine that was not seen for so long may have died: then no answer goes out in its name. */
+#define WIRE_ALIVE_MS 5000
+#define WIRE_NEVER UINT32_MAX
+
+typedef enum {
+	WIRE_OK,
+	WIRE_BUSY,  /* another frame is on its way, or the wire is held */
+	WIRE_SIZE,  /* no frame can be made of so many bytes */
+} WireStatus;
+
+/* What the engine is to be told, besides payloads. */
+enum {
+	WIRE_NOISE = 1, /* bytes or frames arrived that were no good */
+	WIRE_IDLE = 2,  /* the last frame has been handed over: the next may come */
+};
+
+typedef struct {
+	uint32_t framesSent;
+	uint32_t framesCued;    /* of these: prepared frames that left at their cue */
+	uint32_t bytesSent;
+	uint32_t bytesReceived;
+	uint32_t baudChanges;
+	uint32_t pingsAnswered; /* for the engine, while it was in a long step */
+	uint32_t inboxDrops;    /* payloads that found no room; none while the port heeds wireReceivable() */
+} WireCounters;
+
+typedef struct {
+	uint32_t end;
+	uint8_t bytes[1 + WIRE_FRAME_BYTES_MAX]; /* a lone END, then the frame */
+} WireFrame;
+
+typedef struct {
+	WireCounters counters;
+	WireDecoder decoder;
+	WireFrame frames[2];
+	uint8_t current;         /* the frame on its way, or sent last; the other one is the prepared one */
+	uint8_t needsEnd;
+	uint8_t isHeld;
+	uint8_t events;
+	uint8_t preparedHasLeft; /* at its cue, and nobody has asked for it yet */
+	uint8_t cueLength;       /* 0 when there is none */
+	uint8_t cue[WIRE_CUE_BYTES_MAX];
+	uint32_t position;       /* next byte of the current frame to hand over; at its end when nothing is on its way */
+	uint32_t seenMs;         /* the engine's last sign of life */
+	uint32_t waitingSinceMs; /* since the inbox was empty, or the engine last took something out of it */
+	uint32_t inboxHead;
+	uint32_t inboxUsed;
+	uint8_t inbox[WIRE_INBOX_BYTES];
+} WireCore;
+
+void wireInit(WireCore *wire, uint32_t nowMs);
+
+/* ---- for the engine ---- */
+
+int wireIsIdle(const WireCore *wire);
+WireStatus wireSend(WireCore *wire, const uint8_t *payload, size_t length);
+/* Encodes a frame beside the one on its way. At a payload equal to the cue it leaves by itself; no cue: length 0. */
+WireStatus wirePrepare(WireCore *wire, const uint8_t *payload, size_t length, const uint8_t *cue, size_t cueLength);
+/* WIRE_OK also when the cue has sent it already. No cue counts any more. */
+WireStatus wireSendPrepared(WireCore *wire);
+/* No cue counts any more. 0: too late, the prepared frame has left. */
+int wireDropCue(WireCore *wire);
+/* Nothing more leaves, until the hold ends: for waiting until all has left. */
+void wireHold(WireCore *wire, int isHeld);
+/* For a change of baud: frames half sent or half received are given up. */
+void wireRestart(WireCore *wire);
+/* Moves the oldest payload into `payload`, of WIRE_PAYLOAD_BYTES_MAX bytes. Returns its length, 0 when there is none. */
+size_t wireTake(WireCore *wire, uint8_t *payload, uint32_t nowMs);
+/* WIRE_NOISE and WIRE_IDLE, each told once. To be asked after the payloads. */
+unsigned wireTakeEvents(WireCore *wire);
+/* Whether wireTake() or wireTakeEvents() have something. */
+int wireHasNews(const WireCore *wire);
+/* The engine lives. */
+void wireSee(WireCore *wire, uint32_t nowMs);
+
+/* ---- for the port ---- */
+
+/* What is to be handed over next, and how much: 0 when nothing is. */
+const uint8_t *wirePending(const WireCore *wire, size_t *count);
+/* So many of these bytes have been handed over. */
+void wireSent(WireCore *wire, size_t count);
+/* So many bytes may be received without any payload being lost. */
+size_t wireReceivable(const WireCore *wire);
+void wireReceive(WireCore *wire, const uint8_t *bytes, size_t count, uint32_t nowMs);
+/* Answers a ping that waits too long. Returns in how many milliseconds to come again, WIRE_NEVER if nothing waits. */
+uint32_t wireService(WireCore *wire, uint32_t nowMs);
+
+#endif
