@@ -9,9 +9,9 @@ export const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
 /**
  * Packages that stay outside of the bundle: tools that start programs found beside their own files, and what asks for
- * Node's modules with require(), which an ES module does not have.
+ * Node's modules with require(), which an ES module does not have, or brings machine code of its own.
  */
-const EXTERNAL_PACKAGES = ["esbuild", "typescript", "node-forge"];
+const EXTERNAL_PACKAGES = ["esbuild", "typescript", "node-forge", "serialport"];
 
 /**
  * Bundles the entry points into outdir, which is emptied first, each at its own path with `.js` for `.ts`.

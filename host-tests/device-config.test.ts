@@ -1,0 +1,45 @@
+import { assert } from "chai";
+import { DEFAULTS, parseConfig } from "../src/device/config.js";
+
+describe("A product's configuration", () => {
+  it("need not be there", () => {
+    for (const given of [undefined, {}]) assert.deepEqual(parseConfig(given), { config: DEFAULTS, problems: [] });
+  });
+
+  it("changes what it names and nothing else", () => {
+    const { config, problems } = parseConfig({
+      uart: { port: 1, baud: 115_200 },
+      wifi: { ssid: "plant", password: "12345678" },
+    });
+    assert.deepEqual(problems, []);
+    assert.deepEqual(config, {
+      ...DEFAULTS,
+      uart: { ...DEFAULTS.uart, port: 1, baud: 115_200 },
+      wifi: { ssid: "plant", password: "12345678" },
+    });
+  });
+
+  it("keeps the default where a value makes no sense, and says so", () => {
+    const cases: readonly (readonly [given: unknown, problem: string])[] = [
+      [{ uart: { port: 0 } }, "config.ferry.uart.port must be an integer from 1 to 2"],
+      [{ uart: { transmit: "17" } }, "config.ferry.uart.transmit must be an integer from 0 to 48"],
+      [{ uart: { cts: -2 } }, "config.ferry.uart.cts must be an integer from -1 to 48"],
+      [{ uart: { baud: 115_200.5 } }, "config.ferry.uart.baud must be an integer from 1200 to 5000000"],
+      [{ uart: null }, "config.ferry.uart must be an object"],
+      [{ uart: 2 }, "config.ferry.uart must be an object"],
+      [{ wifi: { ssid: "x".repeat(33) } }, "config.ferry.wifi.ssid must be a text of 0 to 32 characters"],
+      [{ timeServer: "" }, "config.ferry.timeServer must be a text of 1 to 253 characters"],
+      [{ timeServer: {} }, "config.ferry.timeServer must be a text of 1 to 253 characters"],
+      [{ uart: { pins: 5 } }, "config.ferry.uart.pins is not known"],
+      [{ constructor: 1 }, "config.ferry.constructor is not known"],
+      ["fast", "config.ferry must be an object"],
+    ];
+    for (const [given, problem] of cases)
+      assert.deepEqual(parseConfig(given), { config: DEFAULTS, problems: [problem] });
+  });
+
+  it("keeps its sound values beside a bad one", () => {
+    const { config } = parseConfig({ uart: { port: 9, receive: 4 } });
+    assert.deepEqual(config.uart, { ...DEFAULTS.uart, receive: 4 });
+  });
+});

@@ -1,0 +1,97 @@
+import { assert } from "chai";
+import { VirtualClock } from "../host/sim/clock.js";
+import { DATE_REFRESH_MS, DATE_RETRY_MS, DATE_SECONDS_MIN, DateKeeper } from "../src/device/date.js";
+
+describe("The date", () => {
+  let clock: VirtualClock;
+  let asked: { host: string; answer(message: number, value?: number): void }[];
+  let dates: number[];
+  let isThereNoNetwork: boolean;
+  let keeper: DateKeeper;
+
+  beforeEach(() => {
+    clock = new VirtualClock();
+    asked = [];
+    dates = [];
+    isThereNoNetwork = false;
+    const Sntp = class {
+      static readonly time = 1;
+      static readonly error = -1;
+      constructor({ host }: { host: string }, answer: (message: number, value?: number) => void) {
+        if (isThereNoNetwork) throw new Error("no network");
+        asked.push({ host, answer });
+      }
+    };
+    keeper = new DateKeeper({
+      Sntp,
+      clock,
+      host: "time.test",
+      readDate: () => dates.at(-1) ?? 0,
+      setDate: (seconds) => dates.push(seconds),
+    });
+  });
+
+  it("is not known, nor asked for, before there is a network", () => {
+    clock.advance(DATE_REFRESH_MS);
+    assert.isFalse(keeper.known);
+    assert.isEmpty(asked);
+  });
+
+  it("is set when the server says it", () => {
+    keeper.ask();
+    assert.equal(asked[0]?.host, "time.test");
+    asked[0]?.answer(1, 1_800_000_000);
+    assert.deepEqual(dates, [1_800_000_000]);
+    assert.isTrue(keeper.known);
+  });
+
+  it("is known when others have set the clock, in this life or before the restart, and not when it was never set", () => {
+    dates.push(DATE_SECONDS_MIN - 1);
+    assert.isFalse(keeper.known);
+    dates.push(DATE_SECONDS_MIN);
+    assert.isTrue(keeper.known);
+  });
+
+  it("is asked for once at a time, however often the network comes back", () => {
+    keeper.ask();
+    keeper.ask();
+    asked[0]?.answer(2); // a retry under way
+    keeper.ask();
+    assert.lengthOf(asked, 1);
+  });
+
+  it("is asked for again when there was no answer", () => {
+    keeper.ask();
+    asked[0]?.answer(-1);
+    clock.advance(DATE_RETRY_MS - 1);
+    assert.lengthOf(asked, 1);
+    clock.advance(1);
+    assert.lengthOf(asked, 2);
+    assert.isFalse(keeper.known);
+  });
+
+  it("is asked for again when the network was gone", () => {
+    isThereNoNetwork = true;
+    keeper.ask();
+    isThereNoNetwork = false;
+    clock.advance(DATE_RETRY_MS);
+    assert.lengthOf(asked, 1);
+  });
+
+  it("is refreshed once a day, and stays known when that fails", () => {
+    keeper.ask();
+    asked[0]?.answer(1, 1_800_000_000);
+    clock.advance(DATE_REFRESH_MS);
+    assert.lengthOf(asked, 2);
+    asked[1]?.answer(-1);
+    assert.isTrue(keeper.known);
+  });
+
+  it("is not asked for once closed", () => {
+    keeper.ask();
+    asked[0]?.answer(-1);
+    keeper.close();
+    clock.advance(DATE_REFRESH_MS);
+    assert.lengthOf(asked, 1);
+  });
+});
