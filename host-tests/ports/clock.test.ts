@@ -1,7 +1,7 @@
 import { assert } from "chai";
 import { VirtualClock } from "../../host/sim/clock.js";
 import { DeviceClock, SimCpu } from "../../host/sim/cpu.js";
-import { describeClockContract } from "./contracts/clock.js";
+import { describeClockContract, describeLateTimers } from "./contracts/clock.js";
 
 describeClockContract("VirtualClock", () => {
   const clock = new VirtualClock();
@@ -12,6 +12,16 @@ describeClockContract("DeviceClock", () => {
   const world = new VirtualClock();
   world.advance(1234);
   return { clock: new DeviceClock(world, new SimCpu(world)), pass: (durationMs) => world.advance(durationMs) };
+});
+
+describeLateTimers("DeviceClock", () => {
+  const world = new VirtualClock();
+  const cpu = new SimCpu(world);
+  return {
+    clock: new DeviceClock(world, cpu),
+    pass: (durationMs) => world.advance(durationMs),
+    hold: (durationMs) => cpu.run(() => cpu.spend(durationMs)),
+  };
 });
 
 describe("VirtualClock", () => {

@@ -45,19 +45,25 @@ function makeWorld(conditions: Partial<NetworkConditions> = {}, secureHandshakeM
   return { clock, network, cpu, life, server, Http, Https };
 }
 
-describeHttpClientContract("The simulated HTTP client", () => {
-  const { clock, server, Http } = makeWorld();
-  return {
-    Client: Http,
-    options: { host: HOST, port: 80 },
-    noHost: "nowhere.example",
-    noPort: 81,
-    received: () => server.received,
-    reply: (text) => server.connection?.send(asciiBytes(text)),
-    hangUp: () => server.connection?.end(),
-    pass: (durationMs) => clock.advance(durationMs),
-  };
-});
+for (const secure of [false, true]) {
+  describeHttpClientContract(
+    `The simulated ${secure ? "HTTPS" : "HTTP"} client`,
+    () => {
+      const { clock, server, Http, Https } = makeWorld();
+      return {
+        Client: secure ? Https : Http,
+        options: { host: HOST, port: secure ? 443 : 80 },
+        noHost: "nowhere.example",
+        noPort: 81,
+        received: () => server.received,
+        reply: (text) => server.connection?.send(asciiBytes(text)),
+        hangUp: () => server.connection?.end(),
+        pass: (durationMs) => clock.advance(durationMs),
+      };
+    },
+    { secure },
+  );
+}
 
 describe("The simulated HTTP client", () => {
   /** One request whose body is not read unless the test does; `secure` asks over TLS. */

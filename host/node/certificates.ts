@@ -3,12 +3,14 @@
  * are forgotten with the process.
  */
 
-import { generateKeyPairSync, randomBytes } from "node:crypto";
+import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync, randomBytes, sign } from "node:crypto";
 import { isIP } from "node:net";
 import forge from "node-forge";
 import type { Identity } from "./tls.js";
 
-const { pki, md, asn1 } = forge;
+const { asn1 } = forge;
+const { Class, Type } = asn1;
+type Asn1 = forge.asn1.Asn1;
 
 const RSA_BITS = 2048;
 const HOUR_MS = 3_600_000;
@@ -16,6 +18,18 @@ const DAY_MS = 24 * HOUR_MS;
 /** Kinds of subjectAltName (RFC 5280, 4.2.1.6). */
 const ALT_DNS_NAME = 2;
 const ALT_IP_ADDRESS = 7;
+const OID = Object.freeze({
+  commonName: "2.5.4.3",
+  sha256WithRsa: "1.2.840.113549.1.1.11",
+  sha256WithEcdsa: "1.2.840.10045.4.3.2",
+  subjectKeyIdentifier: "2.5.29.14",
+  keyUsage: "2.5.29.15",
+  subjectAltName: "2.5.29.17",
+  basicConstraints: "2.5.29.19",
+  authorityKeyIdentifier: "2.5.29.35",
+  extKeyUsage: "2.5.29.37",
+  serverAuth: "1.3.6.1.5.5.7.3.1",
+});
 
 export interface Validity {
   /** By default an hour ago, for clocks that differ. */
@@ -24,44 +38,51 @@ export interface Validity {
   readonly notAfter?: Date;
 }
 
+export type KeyKind = "rsa" | "p256";
+
 interface KeyPair {
-  readonly publicKey: string;
+  readonly kind: KeyKind;
+  /** In PEM. */
   readonly privateKey: string;
+  /** SubjectPublicKeyInfo, in DER. */
+  readonly spki: Buffer;
 }
 
 interface Contents extends Validity {
   readonly subject: string;
   readonly issuer: string;
   /** The subject's. */
-  readonly publicKey: string;
-  readonly extensions: readonly object[];
+  readonly keys: KeyPair;
+  readonly extensions: readonly Asn1[];
 }
 
 export class CertificateAuthority {
   /** In PEM. */
   readonly certificate: string;
   readonly #name: string;
-  readonly #keys = makeKeys();
+  readonly #keys: KeyPair;
   /** One for all servers: RSA keys take long to make. */
-  readonly #serverKeys = makeKeys();
+  readonly #serverKeys: KeyPair;
 
-  constructor(name: string, validity: Validity = {}) {
+  constructor(name: string, { keys = "rsa", ...validity }: Validity & { readonly keys?: KeyKind } = {}) {
     this.#name = name;
-    this.certificate = sign(this.#keys, {
+    this.#keys = makeKeys(keys);
+    this.#serverKeys = makeKeys(keys);
+    this.certificate = issue(this.#keys, {
       subject: name,
       issuer: name,
-      publicKey: this.#keys.publicKey,
+      keys: this.#keys,
       extensions: [
-        { name: "basicConstraints", critical: true, cA: true },
-        { name: "keyUsage", critical: true, keyCertSign: true },
+        extension(OID.basicConstraints, sequence(primitive(Type.BOOLEAN, "\xff")), true),
+        extension(OID.keyUsage, primitive(Type.BITSTRING, "\x02\x04"), true), // keyCertSign
       ],
       ...validity,
     });
   }
 
   get certificateDer(): Uint8Array {
-    const der = asn1.toDer(pki.certificateToAsn1(pki.certificateFromPem(this.certificate)));
-    return new Uint8Array(Buffer.from(der.getBytes(), "latin1"));
+    const [pem] = forge.pem.decode(this.certificate);
+    return new Uint8Array(Buffer.from(pem?.body ?? "", "latin1"));
   }
 
   /** For a server with this name or IPv4 address. */
@@ -75,37 +96,98 @@ export class CertificateAuthority {
   }
 
   #identify(host: string, issuer: string, signer: KeyPair, validity: Validity): Identity {
-    const altName = isIP(host) ? { type: ALT_IP_ADDRESS, ip: host } : { type: ALT_DNS_NAME, value: host };
-    const { publicKey, privateKey } = this.#serverKeys;
+    const keys = this.#serverKeys;
     const extensions = [
-      { name: "basicConstraints", critical: true, cA: false },
-      { name: "extKeyUsage", serverAuth: true },
-      { name: "subjectAltName", altNames: [altName] },
+      extension(OID.basicConstraints, sequence(), true),
+      extension(OID.extKeyUsage, sequence(oid(OID.serverAuth))),
+      extension(OID.subjectAltName, sequence(altName(host))),
     ];
-    return { key: privateKey, cert: sign(signer, { subject: host, issuer, publicKey, extensions, ...validity }) };
+    return { key: keys.privateKey, cert: issue(signer, { subject: host, issuer, keys, extensions, ...validity }) };
   }
 }
 
-function makeKeys(): KeyPair {
-  return generateKeyPairSync("rsa", {
-    modulusLength: RSA_BITS,
-    publicKeyEncoding: { type: "spki", format: "pem" },
-    privateKeyEncoding: { type: "pkcs8", format: "pem" },
-  });
+function makeKeys(kind: KeyKind): KeyPair {
+  const { privateKey } =
+    kind === "rsa"
+      ? generateKeyPairSync("rsa", { modulusLength: RSA_BITS })
+      : generateKeyPairSync("ec", { namedCurve: "P-256" });
+  return {
+    kind,
+    privateKey: privateKey.export({ type: "pkcs8", format: "pem" }).toString(),
+    spki: createPublicKey(privateKey).export({ type: "spki", format: "der" }),
+  };
 }
 
-/** A certificate in PEM, signed with the issuer's key. */
-function sign(signer: KeyPair, contents: Contents): string {
-  const { subject, issuer, publicKey, extensions, notBefore, notAfter } = contents;
-  const certificate = pki.createCertificate();
-  certificate.publicKey = pki.publicKeyFromPem(publicKey);
-  // Positive, and never the same twice from one authority.
-  certificate.serialNumber = `01${randomBytes(8).toString("hex")}`;
-  certificate.validity.notBefore = notBefore ?? new Date(Date.now() - HOUR_MS);
-  certificate.validity.notAfter = notAfter ?? new Date(Date.now() + DAY_MS);
-  certificate.setSubject([{ name: "commonName", value: subject }]);
-  certificate.setIssuer([{ name: "commonName", value: issuer }]);
-  certificate.setExtensions([...extensions]);
-  certificate.sign(pki.privateKeyFromPem(signer.privateKey), md.sha256.create());
-  return pki.certificateToPem(certificate);
+/** A certificate in PEM, signed with the issuer's key (RFC 5280, 4.1). */
+function issue(signer: KeyPair, contents: Contents): string {
+  const { subject, issuer, keys, extensions } = contents;
+  const validity = [
+    contents.notBefore ?? new Date(Date.now() - HOUR_MS),
+    contents.notAfter ?? new Date(Date.now() + DAY_MS),
+  ];
+  const keyIdentifiers = [
+    extension(OID.subjectKeyIdentifier, primitive(Type.OCTETSTRING, keyIdentifierOf(keys))),
+    extension(OID.authorityKeyIdentifier, sequence(primitive(0, keyIdentifierOf(signer), Class.CONTEXT_SPECIFIC))),
+  ];
+  const toBeSigned = sequence(
+    tagged(0, primitive(Type.INTEGER, "\x02")),
+    // Positive, and never the same twice from one authority.
+    primitive(Type.INTEGER, `\x01${randomBytes(8).toString("latin1")}`),
+    algorithmOf(signer),
+    nameOf(issuer),
+    sequence(...validity.map((date) => primitive(Type.UTCTIME, asn1.dateToUtcTime(date)))),
+    nameOf(subject),
+    asn1.fromDer(keys.spki.toString("latin1")),
+    tagged(3, sequence(...extensions, ...keyIdentifiers)),
+  );
+  const signature = sign("sha256", derOf(toBeSigned), createPrivateKey(signer.privateKey)).toString("latin1");
+  const certificate = sequence(toBeSigned, algorithmOf(signer), primitive(Type.BITSTRING, `\0${signature}`));
+  return forge.pem.encode({ type: "CERTIFICATE", body: derOf(certificate).toString("latin1") });
+}
+
+function algorithmOf({ kind }: KeyPair): Asn1 {
+  return kind === "rsa"
+    ? sequence(oid(OID.sha256WithRsa), primitive(Type.NULL, ""))
+    : sequence(oid(OID.sha256WithEcdsa));
+}
+
+function keyIdentifierOf({ spki }: KeyPair): string {
+  return createHash("sha1").update(spki).digest().toString("latin1");
+}
+
+function nameOf(commonName: string): Asn1 {
+  const attribute = sequence(oid(OID.commonName), primitive(Type.UTF8, Buffer.from(commonName).toString("latin1")));
+  return sequence(asn1.create(Class.UNIVERSAL, Type.SET, true, [attribute]));
+}
+
+function altName(host: string): Asn1 {
+  if (!isIP(host)) return primitive(ALT_DNS_NAME, host, Class.CONTEXT_SPECIFIC);
+  const address = Buffer.from(host.split(".").map(Number)).toString("latin1");
+  return primitive(ALT_IP_ADDRESS, address, Class.CONTEXT_SPECIFIC);
+}
+
+function extension(id: string, value: Asn1, isCritical = false): Asn1 {
+  const parts = [oid(id), primitive(Type.OCTETSTRING, derOf(value).toString("latin1"))];
+  if (isCritical) parts.splice(1, 0, primitive(Type.BOOLEAN, "\xff"));
+  return sequence(...parts);
+}
+
+function derOf(value: Asn1): Buffer {
+  return Buffer.from(asn1.toDer(value).getBytes(), "latin1");
+}
+
+function sequence(...parts: Asn1[]): Asn1 {
+  return asn1.create(Class.UNIVERSAL, Type.SEQUENCE, true, parts);
+}
+
+function primitive(type: number, bytes: string, tagClass: forge.asn1.Class = Class.UNIVERSAL): Asn1 {
+  return asn1.create(tagClass, type, false, bytes);
+}
+
+function tagged(tag: number, value: Asn1): Asn1 {
+  return asn1.create(Class.CONTEXT_SPECIFIC, tag, true, [value]);
+}
+
+function oid(id: string): Asn1 {
+  return primitive(Type.OID, asn1.oidToDer(id).getBytes());
 }

@@ -19,6 +19,7 @@ export class SimCpu {
   #wakeUpSet = false;
   /** The longest time that one task has held the processor. */
   longestTaskMs = 0;
+  onStall: ((startMs: number, durationMs: number) => void) | undefined;
 
   constructor(clock: VirtualClock) {
     this.#clock = clock;
@@ -36,6 +37,15 @@ export class SimCpu {
   /** Charges blocking work to the running task. */
   spend(durationMs: number): void {
     this.#busyUntilMs = this.now() + durationMs;
+  }
+
+  /**
+   * Charges a flash operation. While it lasts nothing runs that lies in flash, on no task of the chip: who models more of
+   * them than the engine's hears of it.
+   */
+  stall(durationMs: number): void {
+    this.onStall?.(this.now(), durationMs);
+    this.spend(durationMs);
   }
 
   /** Runs the task as soon as the processor is free: at once when it is. Tasks keep their order. */
@@ -87,11 +97,25 @@ export class SimCpu {
   }
 }
 
-/** The Clock port of one life of a device: counts from its boot, and fires timers as tasks of its processor. */
+interface DeviceTimer {
+  readonly sequence: number;
+  callback: (() => void) | undefined;
+  /** In the world's clock. */
+  handle: TimerHandle;
+}
+
+/**
+ * The Clock port of one life of a device: counts from its boot, and fires timers in tasks of its processor. As the
+ * SDK's timer.c does on the ESP32, it serves all timers that are due by then in one task, in the order in which they
+ * were set: after a long step of the processor that is not the order of the times due.
+ */
 export class DeviceClock implements Clock {
   readonly #clock: VirtualClock;
   readonly #cpu: SimCpu;
   readonly #bootMs: number;
+  #sequence = 0;
+  #due: DeviceTimer[] = [];
+  #isPosted = false;
 
   constructor(clock: VirtualClock, cpu: SimCpu) {
     this.#clock = clock;
@@ -104,18 +128,29 @@ export class DeviceClock implements Clock {
   }
 
   set(callback: () => void, delayMs: number): TimerHandle {
-    const timer = { cleared: false, inner: undefined as TimerHandle };
-    const fire = () => {
-      if (!timer.cleared) callback();
-    };
-    timer.inner = this.#clock.setAt(() => this.#cpu.run(fire), this.#cpu.now() + Math.max(0, delayMs));
+    const timer: DeviceTimer = { sequence: this.#sequence++, callback, handle: undefined };
+    timer.handle = this.#clock.setAt(() => this.#onDue(timer), this.#cpu.now() + Math.max(0, delayMs));
     return timer;
   }
 
   clear(handle: TimerHandle | undefined): void {
-    const timer = handle as { cleared: boolean; inner: TimerHandle } | undefined;
+    const timer = handle as DeviceTimer | undefined;
     if (!timer) return;
-    timer.cleared = true;
-    this.#clock.clear(timer.inner);
+    timer.callback = undefined;
+    this.#clock.clear(timer.handle);
+  }
+
+  #onDue(timer: DeviceTimer): void {
+    this.#due.push(timer);
+    if (this.#isPosted) return;
+    this.#isPosted = true;
+    this.#cpu.run(() => this.#serve());
+  }
+
+  #serve(): void {
+    this.#isPosted = false;
+    const due = this.#due.sort((a, b) => a.sequence - b.sequence);
+    this.#due = [];
+    for (const { callback } of due) if (this.#cpu.alive) callback?.();
   }
 }

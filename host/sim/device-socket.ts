@@ -3,7 +3,8 @@
  *
  * As the SDK's lwIP socket does: what happened is noted and delivered by one task; onReadable tells all that waits,
  * and comes again only when more arrives; a lost connection is told only when nothing waits any more. The TLS socket
- * differs in that: what it has decrypted and nobody has read is gone when the connection breaks without a goodbye.
+ * differs: it decrypts the next record only when the last one has been read, and tells of it then; and what it has
+ * decrypted and nobody has read is gone when the connection breaks without a goodbye.
  */
 
 import type { SimCpu } from "./cpu.js";
@@ -18,7 +19,7 @@ export interface SocketBinding {
   readonly life: Pick<Life, "assertAlive">;
   /** What a TLS handshake costs the processor, without a break (the SDK computes it in JavaScript). */
   readonly secureHandshakeMs?: number;
-  /** Learns of each read of a response's body. */
+  /** Learns of each read of a file: of the body of an answer that brings one. */
   readonly onBodyRead?: (count: number) => void;
 }
 
@@ -26,6 +27,8 @@ export interface SocketCallbacks {
   onReadable(count: number): void;
   /** Once, when connected. */
   onWritable(): void;
+  /** All that was written has left. */
+  onDrained?(): void;
   onError(cause: unknown): void;
 }
 
@@ -38,6 +41,9 @@ export class DeviceSocket {
   #isPosted = false;
   #isReadable = false;
   #isWritable = false;
+  #isDrained = false;
+  /** Of the decrypted record. */
+  #unreadBytes = 0;
   #error: { readonly cause: unknown; readonly losesUnread: boolean } | undefined;
 
   constructor(binding: SocketBinding, destination: Destination, callbacks: SocketCallbacks) {
@@ -53,6 +59,11 @@ export class DeviceSocket {
         this.#isReadable = true;
         this.#post();
       },
+      onDrained: () => {
+        if (!callbacks.onDrained) return;
+        this.#isDrained = true;
+        this.#post();
+      },
       onEnd: (end, cause) => {
         this.#error = { cause, losesUnread: this.#isSecure && end !== "closed" };
         this.#post();
@@ -66,7 +77,9 @@ export class DeviceSocket {
     if (waiting === 0) return undefined;
     if (buffer.byteLength === 0 || buffer.byteLength > waiting) throw new Error("invalid");
     this.#stream.read(buffer);
-    if (this.#error && this.#stream.waiting === 0) this.#post();
+    this.#unreadBytes = Math.max(0, this.#unreadBytes - buffer.byteLength);
+    const isDue = this.#isReadable ? this.#unreadBytes === 0 : this.#error && this.#stream.waiting === 0;
+    if (isDue) this.#binding.network.clock.set(() => this.#post(), 0);
     return buffer.byteLength;
   }
 
@@ -92,9 +105,15 @@ export class DeviceSocket {
       if (this.#isSecure) this.#binding.cpu.spend(this.#binding.secureHandshakeMs ?? 0);
       this.#callbacks.onWritable();
     }
-    if (this.#isOpen && this.#isReadable) {
+    if (this.#isOpen && this.#isReadable && this.#unreadBytes === 0) {
       this.#isReadable = false;
-      if (this.#stream.waiting > 0) this.#callbacks.onReadable(this.#stream.waiting);
+      const { waiting } = this.#stream;
+      if (this.#isSecure) this.#unreadBytes = waiting;
+      if (waiting > 0) this.#callbacks.onReadable(waiting);
+    }
+    if (this.#isOpen && this.#isDrained) {
+      this.#isDrained = false;
+      this.#callbacks.onDrained?.();
     }
     const error = this.#error;
     if (!this.#isOpen || !error || (this.#stream.waiting > 0 && !error.losesUnread)) return;

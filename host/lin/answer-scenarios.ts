@@ -1,0 +1,65 @@
+/** Answers that a client of the chip must survive, and servers that it must not believe. */
+
+import type { TlsOptions } from "node:tls";
+import { CertificateAuthority } from "../node/certificates.js";
+import { HOST, serverTls } from "./suites.js";
+
+const LENGTH = "HTTP/1.1 200 OK\r\nContent-Length: ";
+const CHUNKED = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+
+export const GOOD_ANSWER: readonly string[] = Object.freeze([`${LENGTH}4\r\n\r\nabcd`]);
+
+/** What the server sends, piece by piece, and what comes of it: the last callback but for its reason. */
+export interface OddAnswer {
+  readonly title: string;
+  readonly pieces: readonly string[];
+  readonly ends: "done" | "lost";
+  /** The SDK's own client, without Ferry's around it, restarts the chip. */
+  readonly restartsSdk: boolean;
+}
+
+export const ODD_ANSWERS: readonly OddAnswer[] = Object.freeze([
+  { title: "a good answer", pieces: GOOD_ANSWER, ends: "done", restartsSdk: false },
+  { title: "surplus bytes at once", pieces: [`${LENGTH}4\r\n\r\nabcd and more`], ends: "lost", restartsSdk: false },
+  { title: "surplus bytes later", pieces: [...GOOD_ANSWER, "and more"], ends: "lost", restartsSdk: true },
+  { title: "bytes after an empty body", pieces: [`${LENGTH}0\r\n\r\n`, "more"], ends: "lost", restartsSdk: true },
+  {
+    title: "a trailer by itself",
+    pieces: [`${CHUNKED}4\r\nabcd\r\n`, "0\r\nX: y\r\n\r\n"],
+    ends: "done",
+    restartsSdk: true,
+  },
+  {
+    title: "a trailer behind a chunk",
+    pieces: [`${CHUNKED}4\r\nabcd\r\n0\r\nX: y\r\n\r\n`],
+    ends: "done",
+    restartsSdk: true,
+  },
+  { title: "no HTTP", pieces: ["nonsense\r\nand more\r\n"], ends: "lost", restartsSdk: true },
+]);
+
+export interface TlsCase {
+  readonly title: string;
+  readonly server: TlsOptions;
+  readonly trusted: CertificateAuthority;
+  readonly isGood: boolean;
+}
+
+export function makeTlsCases(): TlsCase[] {
+  const trusted = new CertificateAuthority("Ferry's test authority");
+  const stranger = new CertificateAuthority("Ferry's test authority");
+  const forged = stranger.issue(HOST);
+  const expired = trusted.issue(HOST, { notBefore: new Date(0), notAfter: new Date(1) });
+  const behind = (leaf: { key: string; cert: string }) => ({
+    key: leaf.key,
+    cert: `${leaf.cert}${trusted.certificate}`,
+    maxVersion: "TLSv1.2" as const,
+  });
+  return [
+    { title: "a good certificate", server: serverTls(trusted, HOST), trusted, isGood: true },
+    { title: "another host's certificate", server: serverTls(trusted, "other.example"), trusted, isGood: false },
+    { title: "a stranger's authority", server: serverTls(stranger, HOST), trusted, isGood: false },
+    { title: "a certificate that has expired", server: behind(expired), trusted, isGood: false },
+    { title: "a forged certificate, the true authority's behind it", server: behind(forged), trusted, isGood: false },
+  ];
+}
