@@ -52,6 +52,11 @@ export class Network implements DeviceNetwork {
   readonly conditions: NetworkConditions;
   /** `false`: the resolver does not answer. */
   resolverAnswers = true;
+  /**
+   * A captive portal between the device and everybody: takes each connection, whoever it is meant for. TLS finds that
+   * its certificate is not the host's.
+   */
+  portal: Server | undefined;
   /** Why TLS to a host fails: host to reason. */
   readonly certificateProblems = new Map<string, string>();
   readonly counts = { connections: 0, unresolved: 0, refused: 0, badCertificates: 0, heldBack: 0, givenUp: 0 };
@@ -146,8 +151,8 @@ export class Network implements DeviceNetwork {
   #handshake(pair: StreamPair, { host, port, secure }: Destination): void {
     this.#afterRoundTrips(secure ? 3 : 1, () => {
       if (pair.isOver) return;
-      const server = this.#servers.get(`${host}:${port}`);
-      const problem = secure ? this.certificateProblems.get(host) : undefined;
+      const server = this.portal ?? this.#servers.get(`${host}:${port}`);
+      const problem = secure ? this.#certificateProblem(host) : undefined;
       if (server && problem !== undefined) {
         this.counts.badCertificates++;
         pair.fail(new Error(problem));
@@ -159,6 +164,10 @@ export class Network implements DeviceNetwork {
         pair.fail(undefined);
       }
     });
+  }
+
+  #certificateProblem(host: string): string | undefined {
+    return this.portal ? `certificate of a portal, not of ${host}` : this.certificateProblems.get(host);
   }
 
   #afterRoundTrips(count: number, callback: () => void): void {

@@ -4,7 +4,7 @@
  */
 
 /** Where in an update it happened. */
-export type Stage = "offer" | "download" | "verify" | "transfer" | "finish" | "restart";
+export type Stage = "offer" | "download" | "verify" | "transfer" | "finish" | "install" | "restart";
 
 /** What it was; programs decide by this, people read the detail. */
 export type Cause =
@@ -14,14 +14,22 @@ export type Cause =
   | "connect"
   | "request"
   | "stalled"
+  | "budget"
   | "no-space"
   | "storage"
   | "mismatch"
+  | "damaged"
+  | "wrong-chip"
+  | "not-newer"
+  | "untrusted"
+  | "tried-before"
   | "unsupported"
   | "no-answer"
   | "rejected"
   | "wrong-version"
-  | "no-return";
+  | "no-return"
+  | "unconfirmed"
+  | "reverted";
 
 export interface Failure {
   readonly stage: Stage;
@@ -34,6 +42,19 @@ export interface Failure {
 
 export function failure(stage: Stage, cause: Cause, detail: string, offset?: number): Failure {
   return offset === undefined ? { stage, cause, detail } : { stage, cause, detail, offset };
+}
+
+/** What LittleFS says through the SDK when it is full: a release build, and a debug build (files-littlefs.c). */
+const FILES_FULL: readonly string[] = Object.freeze(["LFS ERR -28", "No space left on device"]);
+
+/** Storage has thrown: tells a file system that is full from one that fails. `what` failed, as a phrase. */
+export function storageFailure(stage: Stage, what: string, error: unknown, offset?: number): Failure {
+  const message = messageOf(error);
+  if (!FILES_FULL.includes(message)) return failure(stage, "storage", `${what}: ${message}`, offset);
+  const detail =
+    `${what}: the storage partition is full (${message}), and not with Ferry's images; ` +
+    "erase it, or what else is on it, and offer the image again";
+  return failure(stage, "no-space", detail, offset);
 }
 
 /** The text of whatever was thrown. */

@@ -53,6 +53,18 @@ export function encodeUtf8(text: string): Uint8Array {
   return bytes;
 }
 
+/** The longest beginning of the text, in whole characters, that takes no more bytes. */
+export function cutUtf8(text: string, bytesMax: number): string {
+  let length = 0;
+  let end = 0;
+  for (const character of text) {
+    length += utf8Length(character);
+    if (length > bytesMax) break;
+    end += character.length;
+  }
+  return text.slice(0, end);
+}
+
 /**
  * Reads bytes [start, end). Text from the wire must never throw: what is not UTF-8 becomes U+FFFD, one for each longest
  * beginning of a character, as every TextDecoder has it. A byte order mark is kept.

@@ -1,0 +1,339 @@
+/** From power-on to the cloud and back: the lifecycle's decisions, and what holds after any sequence of events. */
+
+import { assert } from "chai";
+import { Random } from "../host/sim/random.js";
+import { FailureCode, meaningOf } from "../src/base/failure-code.js";
+import { stepLifecycle } from "../src/lifecycle/lifecycle-machine.js";
+import {
+  bootState,
+  CONFIG_SKIP_LIMIT,
+  CONFIG_TIMEOUT_SECONDS,
+  isConfigTimeout,
+  isSkipLimit,
+  type LifecycleEffect,
+  type LifecycleEvent,
+  type LifecycleMemory,
+  type LifecycleState,
+  NET_RETRY_MS,
+  RETRY_MS_MAX,
+  TRIES_MAX,
+} from "../src/lifecycle/lifecycle-state.js";
+
+const NEW: LifecycleMemory = { configured: false, skips: 0 };
+const CONFIGURED: LifecycleMemory = { configured: true, skips: 0 };
+
+const INITIALIZED: LifecycleEvent = { kind: "initialized" };
+const MCU_LOST: LifecycleEvent = { kind: "mcu-lost" };
+const CONFIG_START: LifecycleEvent = { kind: "config-start" };
+const CONFIG_STOP: LifecycleEvent = { kind: "config-stop" };
+const CONFIG_RESET: LifecycleEvent = { kind: "config-reset" };
+const TYPED_IN: LifecycleEvent = { kind: "provisioned", stored: false };
+const STORED: LifecycleEvent = { kind: "provisioned", stored: true };
+const NET_UP: LifecycleEvent = { kind: "net-up" };
+const NET_LOST: LifecycleEvent = { kind: "net-lost" };
+const WRONG_PASSWORD: LifecycleEvent = { kind: "net-failed", code: FailureCode.NET_AUTHENTICATION };
+const CLOUD_UP: LifecycleEvent = { kind: "cloud-up" };
+const CLOUD_LOST: LifecycleEvent = { kind: "cloud-lost" };
+const NO_DNS: LifecycleEvent = { kind: "cloud-failed", code: FailureCode.DNS };
+const BAD_TOKEN: LifecycleEvent = { kind: "cloud-failed", code: FailureCode.TOKEN_INVALID };
+const TRY_IS_OVER: LifecycleEvent = { kind: "timeout", wait: "try" };
+const RETRY: LifecycleEvent = { kind: "timeout", wait: "retry" };
+const CONFIG_IS_OVER: LifecycleEvent = { kind: "timeout", wait: "config" };
+const ERROR_IS_OVER: LifecycleEvent = { kind: "timeout", wait: "error" };
+
+function nameOf(effect: LifecycleEffect): string {
+  if (effect.do === "wait") return `wait ${effect.wait} ${effect.ms}`;
+  return effect.do === "store-skips" ? `store-skips ${effect.skips}` : effect.do;
+}
+
+function runFrom(memory: LifecycleMemory, ...events: LifecycleEvent[]): { state: LifecycleState; last: string[] } {
+  let state = bootState(memory);
+  let last: string[] = [];
+  for (const event of events) {
+    const step = stepLifecycle(state, event);
+    state = step.state;
+    last = step.effects.map(nameOf);
+  }
+  return { state, last };
+}
+
+describe("the lifecycle of a device without settings", () => {
+  it("is silent on the air until the MCU has initialized", () => {
+    for (const event of [CONFIG_STOP, NET_UP, CLOUD_UP, TYPED_IN, RETRY, TRY_IS_OVER, CONFIG_IS_OVER]) {
+      const { state, last } = runFrom(NEW, event);
+      assert.equal(state.phase, "not-initialized", event.kind);
+      assert.deepEqual(last, [], event.kind);
+    }
+  });
+
+  it("opens config when the MCU initializes", () => {
+    const { state, last } = runFrom(NEW, INITIALIZED);
+    assert.equal(state.phase, "config");
+    assert.deepEqual(last, ["open-config", `wait config ${CONFIG_TIMEOUT_SECONDS * 1000}`, "announce"]);
+  });
+
+  it("goes idle when nobody came, and counts that durably", () => {
+    const { state, last } = runFrom(NEW, INITIALIZED, CONFIG_IS_OVER);
+    assert.equal(state.phase, "idle");
+    assert.deepEqual(last, ["store-skips 1", "stop-waiting", "close-config", "announce"]);
+  });
+
+  it("keeps config open while somebody is at the page, and closes it a time later", () => {
+    const active = runFrom(NEW, INITIALIZED, { kind: "user-active" }, CONFIG_IS_OVER);
+    assert.equal(active.state.phase, "config");
+    assert.deepEqual(active.last, [`wait config ${CONFIG_TIMEOUT_SECONDS * 1000}`]);
+    const { state } = runFrom(NEW, INITIALIZED, { kind: "user-active" }, CONFIG_IS_OVER, CONFIG_IS_OVER);
+    assert.equal(state.phase, "idle");
+  });
+
+  it("no longer opens config by itself after as many unused openings as the limit says", () => {
+    assert.equal(runFrom({ configured: false, skips: CONFIG_SKIP_LIMIT - 1 }, INITIALIZED).state.phase, "config");
+    const { state, last } = runFrom({ configured: false, skips: CONFIG_SKIP_LIMIT }, INITIALIZED);
+    assert.equal(state.phase, "idle");
+    assert.deepEqual(last, ["stop-waiting", "announce"]);
+  });
+
+  it("always opens config, and counts nothing, with a limit of 0", () => {
+    const noLimit: LifecycleEvent = { kind: "set-skip-limit", count: 0 };
+    const { state, last } = runFrom({ configured: false, skips: 50 }, noLimit, INITIALIZED);
+    assert.equal(state.phase, "config");
+    assert.include(last, "open-config");
+    assert.notInclude(runFrom(NEW, noLimit, INITIALIZED, CONFIG_IS_OVER).last.join(), "store-skips");
+  });
+
+  it("opens config from idle when the MCU asks for it", () => {
+    assert.equal(runFrom(NEW, INITIALIZED, CONFIG_STOP, CONFIG_START).state.phase, "config");
+  });
+
+  it("tries new settings once, and stores them only when the cloud has accepted them", () => {
+    const trying = runFrom(NEW, INITIALIZED, TYPED_IN);
+    assert.deepEqual(trying.last, ["close-config", "announce", "wait try 50000", "start-net"]);
+    assert.isFalse(trying.state.configured);
+    const { state, last } = runFrom(NEW, INITIALIZED, TYPED_IN, NET_UP, CLOUD_UP);
+    assert.equal(state.phase, "connected");
+    assert.isTrue(state.configured);
+    assert.deepEqual(last, ["wait stable 60000", "commit-settings", "tell-provisioned", "announce"]);
+  });
+
+  it("goes back to config with the reason when new settings fail", () => {
+    for (const [event, code] of [
+      [WRONG_PASSWORD, 722],
+      [TRY_IS_OVER, 701],
+    ] as const) {
+      const { state, last } = runFrom(NEW, INITIALIZED, TYPED_IN, event);
+      assert.equal(state.phase, "config");
+      assert.equal(state.lastError, code);
+      assert.isFalse(state.configured);
+      assert.includeMembers(last, ["stop-net", "drop-candidate", "open-config", "announce"]);
+    }
+  });
+
+  it("connects at once when the MCU itself has stored settings before it initialized", () => {
+    assert.equal(runFrom(NEW, STORED, INITIALIZED).state.phase, "connecting-net");
+  });
+});
+
+describe("the lifecycle of a device with settings", () => {
+  it("joins the network, logs in, and tells the MCU each step once", () => {
+    const net = runFrom(CONFIGURED, INITIALIZED);
+    assert.deepEqual(net.last, ["announce", "wait try 50000", "start-net"]);
+    const cloud = runFrom(CONFIGURED, INITIALIZED, NET_UP);
+    assert.deepEqual(cloud.last, ["announce", "wait try 50000", "start-cloud"]);
+    assert.deepEqual(runFrom(CONFIGURED, INITIALIZED, NET_UP, CLOUD_UP).last, ["wait stable 60000", "announce"]);
+  });
+
+  it("opens config instead when the MCU asked for it before it initialized", () => {
+    assert.equal(runFrom(CONFIGURED, CONFIG_START, INITIALIZED).state.phase, "config");
+    assert.equal(runFrom(CONFIGURED, CONFIG_START, CONFIG_STOP, INITIALIZED).state.phase, "connecting-net");
+  });
+
+  it("keeps its cloud session when the MCU restarts", () => {
+    const { state, last } = runFrom(CONFIGURED, INITIALIZED, NET_UP, CLOUD_UP, INITIALIZED);
+    assert.equal(state.phase, "connected");
+    assert.deepEqual(last, ["announce", "refresh-cloud"]);
+  });
+
+  it("leaves the cloud without a word when the MCU is lost, and keeps the network for its return", () => {
+    const lost = runFrom(CONFIGURED, INITIALIZED, NET_UP, CLOUD_UP, MCU_LOST);
+    assert.equal(lost.state.phase, "not-initialized");
+    assert.deepEqual(lost.last, ["stop-waiting", "stop-cloud"]);
+    const back = runFrom(CONFIGURED, INITIALIZED, NET_UP, CLOUD_UP, MCU_LOST, INITIALIZED);
+    assert.equal(back.state.phase, "connecting-cloud");
+    assert.deepEqual(back.last, ["announce", "wait try 50000", "start-cloud"]);
+  });
+
+  it("retries the network with growing pauses, not above the limit, without telling the MCU each time", () => {
+    let state = runFrom(CONFIGURED, INITIALIZED).state;
+    const pauses: number[] = [];
+    for (let tries = 0; tries < 20; tries++) {
+      const failed = stepLifecycle(state, WRONG_PASSWORD);
+      assert.deepEqual(failed.effects[0], { do: "stop-net" });
+      pauses.push((failed.effects[1] as LifecycleEffect & { do: "wait" }).ms);
+      const again = stepLifecycle(failed.state, RETRY);
+      assert.deepEqual(again.effects.map(nameOf), ["wait try 50000", "start-net"]);
+      state = again.state;
+    }
+    assert.equal(pauses[0], NET_RETRY_MS);
+    assert.equal(pauses[1], Math.round(NET_RETRY_MS * 1.7));
+    assert.equal(Math.max(...pauses), RETRY_MS_MAX);
+    assert.deepEqual(
+      pauses,
+      [...pauses].sort((a, b) => a - b),
+    );
+  });
+
+  it("shows an error after many tries, for a while, and begins anew", () => {
+    const fails = Array.from({ length: TRIES_MAX }, () => [NO_DNS, RETRY]).flat();
+    const failed = runFrom(CONFIGURED, INITIALIZED, NET_UP, ...fails.slice(0, -1));
+    assert.equal(failed.state.phase, "error");
+    assert.equal(failed.state.lastError, FailureCode.DNS);
+    assert.deepEqual(failed.last, ["stop-cloud", "wait error 10000", "announce"]);
+    const { state } = runFrom(CONFIGURED, INITIALIZED, NET_UP, ...fails.slice(0, -1), ERROR_IS_OVER);
+    assert.equal(state.phase, "connecting-cloud");
+    assert.equal(state.tries, 0);
+  });
+
+  it("goes to config when the cloud refuses the token, and tries again only when nobody came", () => {
+    const refused = runFrom(CONFIGURED, INITIALIZED, NET_UP, BAD_TOKEN);
+    assert.equal(refused.state.phase, "config");
+    assert.equal(refused.state.lastError, 703);
+    assert.deepEqual(refused.last.slice(0, 3), ["stop-cloud", "stop-net", "open-config"]);
+    const again = runFrom(CONFIGURED, INITIALIZED, NET_UP, BAD_TOKEN, CONFIG_IS_OVER);
+    assert.equal(again.state.phase, "connecting-net");
+    assert.include(again.last, "close-config");
+  });
+
+  it("pauses before it logs in again after a lost session", () => {
+    const { state, last } = runFrom(CONFIGURED, INITIALIZED, NET_UP, CLOUD_UP, CLOUD_LOST);
+    assert.equal(state.phase, "connecting-cloud");
+    assert.deepEqual(last, ["announce", "wait retry 5000"]);
+    assert.include(runFrom(CONFIGURED, INITIALIZED, NET_UP, CLOUD_UP, CLOUD_LOST, RETRY).last, "start-cloud");
+  });
+
+  it("comes back ever more rarely to a cloud that throws it out again and again, until a session lasts", () => {
+    const thrownOut = Array.from({ length: 6 }, () => [RETRY, CLOUD_UP, CLOUD_LOST]).flat();
+    const { last } = runFrom(CONFIGURED, INITIALIZED, NET_UP, CLOUD_UP, CLOUD_LOST, ...thrownOut);
+    assert.deepEqual(last, ["announce", `wait retry ${Math.round(5_000 * 1.7 ** 6)}`]);
+    const lasted: LifecycleEvent = { kind: "timeout", wait: "stable" };
+    const after = runFrom(CONFIGURED, INITIALIZED, NET_UP, CLOUD_UP, ...thrownOut, RETRY, CLOUD_UP, lasted, CLOUD_LOST);
+    assert.deepEqual(after.last, ["announce", "wait retry 5000"]);
+  });
+
+  it("joins again when the network is lost under it", () => {
+    const { state, last } = runFrom(CONFIGURED, INITIALIZED, NET_UP, CLOUD_UP, NET_LOST);
+    assert.equal(state.phase, "connecting-net");
+    assert.deepEqual(last, ["stop-cloud", "announce", "wait try 50000", "start-net"]);
+  });
+
+  it("goes on with the old settings when new ones failed and nobody typed others", () => {
+    const { state } = runFrom(CONFIGURED, INITIALIZED, CONFIG_START, TYPED_IN, WRONG_PASSWORD, CONFIG_IS_OVER);
+    assert.equal(state.phase, "connecting-net");
+    assert.isFalse(state.candidate);
+    assert.isTrue(state.configured);
+  });
+
+  it("reconnects when the MCU stores other settings under a live session", () => {
+    const { state, last } = runFrom(CONFIGURED, INITIALIZED, NET_UP, CLOUD_UP, STORED);
+    assert.equal(state.phase, "connecting-net");
+    assert.deepEqual(last, ["stop-cloud", "stop-net", "announce", "wait try 50000", "start-net"]);
+  });
+
+  it("forgets its settings and asks for new ones on a reset of the config", () => {
+    const { state, last } = runFrom(CONFIGURED, INITIALIZED, NET_UP, CLOUD_UP, CONFIG_RESET);
+    assert.equal(state.phase, "config");
+    assert.isFalse(state.configured);
+    assert.deepEqual(last.slice(0, 4), ["erase-config", "stop-cloud", "stop-net", "open-config"]);
+    const early = runFrom(CONFIGURED, CONFIG_RESET);
+    assert.deepEqual(early.last, ["erase-config"]);
+    assert.equal(early.state.phase, "not-initialized");
+  });
+});
+
+describe("bounds of the lifecycle's settings", () => {
+  it("takes a config time of 60 to 3600 seconds", () => {
+    assert.deepEqual([59, 60, 3600, 3601, 0].map(isConfigTimeout), [false, true, true, false, false]);
+  });
+
+  it("takes a skip limit of 0, or 5 to 50", () => {
+    assert.deepEqual([0, 1, 4, 5, 50, 51].map(isSkipLimit), [true, false, false, true, true, false]);
+  });
+
+  it("gives an open config a new time from the moment it is set", () => {
+    const { last } = runFrom(NEW, INITIALIZED, { kind: "set-config-timeout", seconds: 1800 });
+    assert.deepEqual(last, ["wait config 1800000"]);
+  });
+
+  it("says what each failure code means and what to do", () => {
+    for (const code of Object.values(FailureCode)) assert.isAbove(meaningOf(code).length, 20, String(code));
+  });
+});
+
+type Link = "off" | "started" | "up";
+
+describe("after any sequence of events", () => {
+  const EVENTS: readonly LifecycleEvent[] = [
+    ...[INITIALIZED, MCU_LOST, CONFIG_START, CONFIG_STOP, CONFIG_RESET, TYPED_IN, STORED, { kind: "user-active" }],
+    ...[NET_UP, NET_LOST, WRONG_PASSWORD, CLOUD_UP, CLOUD_LOST, NO_DNS, BAD_TOKEN],
+    ...[TRY_IS_OVER, RETRY, CONFIG_IS_OVER, ERROR_IS_OVER],
+  ] as const;
+
+  it("what is on the air fits the phase, a way leads on, and each opening has its closing", () => {
+    const seed = 20_261_121;
+    const random = new Random(seed);
+    const visited = new Set<string>();
+    for (let run = 0; run < 300; run++) {
+      let state = bootState({ configured: random.chance(0.5), skips: random.below(12) });
+      // Of a network or cloud: started, then up.
+      const on: { net: Link; cloud: Link; config: boolean } = { net: "off", cloud: "off", config: false };
+      let waiting: string | undefined;
+      const told: string[] = [];
+      for (let i = 0; i < 200; i++) {
+        const event = EVENTS[random.below(EVENTS.length)] as LifecycleEvent;
+        if (event.kind === "timeout") {
+          if (event.wait !== waiting) continue;
+          waiting = undefined;
+        }
+        const report = /^(net|cloud)-(up|failed|lost)$/.exec(event.kind);
+        if (report) {
+          // Ports report only what can be.
+          const link = report[1] as "net" | "cloud";
+          if (on[link] !== (report[2] === "lost" ? "up" : "started")) continue;
+          on[link] = report[2] === "up" ? "up" : "off";
+        }
+        const before = state.phase;
+        const step = stepLifecycle(state, event);
+        state = step.state;
+        visited.add(state.phase);
+        for (const effect of step.effects) {
+          if (effect.do === "start-net") on.net = "started";
+          if (effect.do === "stop-net") on.net = "off";
+          if (effect.do === "start-cloud") on.cloud = "started";
+          if (effect.do === "stop-cloud") on.cloud = "off";
+          if (effect.do === "open-config" || effect.do === "close-config") {
+            assert.equal(on.config, effect.do === "close-config", `${effect.do} in run ${run} of seed ${seed}`);
+            on.config = effect.do === "open-config";
+          }
+          if (effect.do === "wait") waiting = effect.wait;
+          if (effect.do === "stop-waiting") waiting = undefined;
+        }
+        told.push(`${event.kind}:${state.phase}`);
+        const where = `seed ${seed}, run ${run}: ${told.slice(-6).join(" ")}`;
+        assert.equal(on.config, state.phase === "config", where);
+        if (on.cloud !== "off") assert.include(["connecting-cloud", "connected"], state.phase, where);
+        if (state.phase === "config" || state.phase === "idle") assert.equal(on.net, "off", where);
+        if (state.phase === "connected")
+          assert.deepEqual([on.cloud, on.net, state.configured], ["up", "up", true], where);
+        const restful = state.phase === "connected" || state.phase === "idle" || state.phase === "not-initialized";
+        if (!restful) assert.isDefined(waiting, where);
+        const announced = step.effects.some((effect) => effect.do === "announce");
+        if (state.phase === "not-initialized") assert.isFalse(announced, where);
+        else if (state.phase !== before) assert.isTrue(announced, where);
+      }
+    }
+    // All but error, which takes hundreds of failures in a row.
+    assert.sameMembers(
+      [...visited],
+      ["not-initialized", "config", "idle", "connecting-net", "connecting-cloud", "connected"],
+    );
+  });
+});

@@ -1,0 +1,253 @@
+/**
+ * Performs what the lifecycle machine decides: brings network and cloud up and down, opens and closes config, keeps the
+ * MCU informed.
+ *
+ * A try that was stopped has nothing to say any more: what its port still reports is dropped. The state is repeated
+ * every STATE_REPEAT_MS, because its notification has no answer and an Arduino host never asks for it while there is
+ * traffic: one lost frame would leave the MCU with a wrong state for ever.
+ */
+
+import type { FailureCode } from "../base/failure-code.js";
+import type { Clock, TimerHandle } from "../ports.js";
+import { stepLifecycle } from "./lifecycle-machine.js";
+import {
+  bootState,
+  isConfigTimeout,
+  isSkipLimit,
+  type LifecycleEffect,
+  type LifecycleEvent,
+  type LifecycleState,
+  type Phase,
+} from "./lifecycle-state.js";
+
+export const STATE_REPEAT_MS = 30_000;
+/** A pause before a retry is up to so much longer by chance: a fleet that lost its cloud should not return as one. */
+const RETRY_JITTER = 0.5;
+
+/** What a network or a cloud says of one start(). */
+export interface LinkEvents {
+  onUp(): void;
+  onFailed(code: FailureCode): void;
+  /** After onUp only. */
+  onLost(): void;
+}
+
+/** Joins the best of the known networks. */
+export interface LifecycleNet {
+  /** Calls back later, never from inside. One start at a time. */
+  start(events: LinkEvents): void;
+  /** Idempotent. */
+  stop(): void;
+}
+
+export interface LifecycleCloud extends LifecycleNet {
+  /** The MCU has named itself anew. */
+  refresh(): void;
+}
+
+/** The ways in which a person can give Ferry its settings: an access point and its page, BLE. */
+export interface LifecycleSetup {
+  open(): void;
+  close(): void;
+}
+
+export interface LifecycleSettings {
+  /** Network and token are stored. */
+  readonly configured: boolean;
+  readonly skips: number;
+  storeSkips(skips: number): void;
+  /** The candidate becomes what is stored. */
+  commit(): void;
+  dropCandidate(): void;
+  /** Networks and token; the rest stays. */
+  eraseConfig(): void;
+}
+
+export interface LifecycleOptions {
+  clock: Clock;
+  /** In [0, 1). */
+  random(): number;
+  net: LifecycleNet;
+  cloud: LifecycleCloud;
+  setup: LifecycleSetup;
+  settings: LifecycleSettings;
+  /** Tells the MCU. */
+  announce(): void;
+  /** The first login with new settings. */
+  onProvisioned(): void;
+  onPhase(phase: Phase, lastError: FailureCode | undefined): void;
+}
+
+export class Lifecycle {
+  readonly #options: LifecycleOptions;
+  #state: LifecycleState;
+  #wait: TimerHandle;
+  #repeat: TimerHandle;
+  /** Which start() of each port may still speak. */
+  #netStart = 0;
+  #cloudStart = 0;
+
+  constructor(options: LifecycleOptions) {
+    this.#options = options;
+    const { configured, skips } = options.settings;
+    this.#state = bootState({ configured, skips });
+  }
+
+  get phase(): Phase {
+    return this.#state.phase;
+  }
+
+  get initialized(): boolean {
+    return this.#state.phase !== "not-initialized";
+  }
+
+  get configured(): boolean {
+    return this.#state.configured;
+  }
+
+  get lastError(): FailureCode | undefined {
+    return this.#state.lastError;
+  }
+
+  onMcuInitialized(): void {
+    this.#handle({ kind: "initialized" });
+    this.#repeatLater();
+  }
+
+  onMcuLost(): void {
+    this.#options.clock.clear(this.#repeat);
+    this.#handle({ kind: "mcu-lost" });
+  }
+
+  startConfig(): void {
+    this.#handle({ kind: "config-start" });
+  }
+
+  stopConfig(): void {
+    this.#handle({ kind: "config-stop" });
+  }
+
+  resetConfig(): void {
+    this.#handle({ kind: "config-reset" });
+  }
+
+  /** False, and nothing changes, when out of bounds. */
+  setConfigTimeout(seconds: number): boolean {
+    if (!isConfigTimeout(seconds)) return false;
+    this.#handle({ kind: "set-config-timeout", seconds });
+    return true;
+  }
+
+  /** False, and nothing changes, when out of bounds. */
+  setSkipLimit(count: number): boolean {
+    if (!isSkipLimit(count)) return false;
+    this.#handle({ kind: "set-skip-limit", count });
+    return true;
+  }
+
+  onUserActive(): void {
+    this.#handle({ kind: "user-active" });
+  }
+
+  /** See the event of that name. */
+  onProvisioned(stored: boolean): void {
+    this.#handle({ kind: "provisioned", stored });
+  }
+
+  close(): void {
+    const { clock, net, cloud, setup } = this.#options;
+    clock.clear(this.#wait);
+    clock.clear(this.#repeat);
+    this.#netStart++;
+    this.#cloudStart++;
+    cloud.stop();
+    net.stop();
+    setup.close();
+  }
+
+  #handle(event: LifecycleEvent): void {
+    const phaseBefore = this.#state.phase;
+    const step = stepLifecycle(this.#state, event);
+    this.#state = step.state;
+    for (const effect of step.effects) this.#perform(effect);
+    if (step.state.phase !== phaseBefore) this.#options.onPhase(step.state.phase, step.state.lastError);
+  }
+
+  #perform(effect: LifecycleEffect): void {
+    const { net, cloud, setup, settings } = this.#options;
+    switch (effect.do) {
+      case "announce":
+        return this.#options.announce();
+      case "start-net":
+        return net.start(this.#netEvents());
+      case "stop-net":
+        this.#netStart++;
+        return net.stop();
+      case "start-cloud":
+        return cloud.start(this.#cloudEvents());
+      case "stop-cloud":
+        this.#cloudStart++;
+        return cloud.stop();
+      case "refresh-cloud":
+        return cloud.refresh();
+      case "open-config":
+        return setup.open();
+      case "close-config":
+        return setup.close();
+      case "commit-settings":
+        return settings.commit();
+      case "drop-candidate":
+        return settings.dropCandidate();
+      case "erase-config":
+        return settings.eraseConfig();
+      case "store-skips":
+        return settings.storeSkips(effect.skips);
+      case "tell-provisioned":
+        return this.#options.onProvisioned();
+      case "wait":
+        return this.#waitFor(effect);
+      case "stop-waiting":
+        return this.#options.clock.clear(this.#wait);
+    }
+  }
+
+  #waitFor({ wait, ms }: LifecycleEffect & { do: "wait" }): void {
+    const { clock, random } = this.#options;
+    clock.clear(this.#wait);
+    const delayMs = wait === "retry" ? ms * (1 + RETRY_JITTER * random()) : ms;
+    this.#wait = clock.set(() => this.#handle({ kind: "timeout", wait }), delayMs);
+  }
+
+  #netEvents(): LinkEvents {
+    const start = ++this.#netStart;
+    const speak = (event: LifecycleEvent): void => {
+      if (start === this.#netStart) this.#handle(event);
+    };
+    return {
+      onUp: () => speak({ kind: "net-up" }),
+      onFailed: (code) => speak({ kind: "net-failed", code }),
+      onLost: () => speak({ kind: "net-lost" }),
+    };
+  }
+
+  #cloudEvents(): LinkEvents {
+    const start = ++this.#cloudStart;
+    const speak = (event: LifecycleEvent): void => {
+      if (start === this.#cloudStart) this.#handle(event);
+    };
+    return {
+      onUp: () => speak({ kind: "cloud-up" }),
+      onFailed: (code) => speak({ kind: "cloud-failed", code }),
+      onLost: () => speak({ kind: "cloud-lost" }),
+    };
+  }
+
+  #repeatLater(): void {
+    const { clock } = this.#options;
+    clock.clear(this.#repeat);
+    this.#repeat = clock.set(() => {
+      this.#options.announce();
+      this.#repeatLater();
+    }, STATE_REPEAT_MS);
+  }
+}
