@@ -1,0 +1,106 @@
+/** What a broker sends down, by topic (blynk-ncp.md, 5.1). What is not understood is counted and otherwise ignored. */
+
+import { isRecord, parseJson } from "../../base/json.js";
+import { decodeUtf8 } from "../../base/utf8.js";
+import type { CloudEvents, CloudTime } from "../cloud.js";
+import { offerFromJson } from "../offer-json.js";
+import type { PinNames } from "./pin-names.js";
+
+/** What Ferry subscribes to, and where all that it understands begins. */
+export const DOWNLINK = "downlink/";
+
+export const MQTTS_PORT = 8883;
+export const MQTT_PORT = 1883;
+const PORT_MAX = 0xffff;
+
+/** Somewhere to log in. */
+export interface Place {
+  readonly secure: boolean;
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface DownlinkOptions {
+  readonly pins: PinNames;
+  readonly events: CloudEvents;
+  onRedirect(to: Place): void;
+}
+
+/** Returns whether the message was understood. */
+export function takeMessage(topic: string, payload: Uint8Array, options: DownlinkOptions): boolean {
+  if (!topic.startsWith(DOWNLINK)) return false;
+  const { events, pins } = options;
+  const rest = topic.slice(DOWNLINK.length);
+  if (rest.startsWith("ds/")) {
+    const pin = pins.pinOf(rest.slice("ds/".length));
+    if (pin !== undefined) events.onPin(pin, payload);
+    return pin !== undefined;
+  }
+  if (rest.startsWith("meta/")) {
+    const field = rest.slice("meta/".length);
+    if (field !== "") events.onMetadata(field, decodeUtf8(payload));
+    return field !== "";
+  }
+  switch (rest) {
+    case "ota/json":
+      return onOta(payload, events);
+    case "utc/all/json":
+      return onUtc(payload, events);
+    case "loc/all":
+      return onLocation(payload, events);
+    case "redirect":
+      return onRedirect(payload, options);
+    case "reboot":
+      events.onReboot();
+      return true;
+    case "reconfigure":
+      events.onReconfigure();
+      return true;
+    // Answered by the client's acknowledgement; and for people at a debugger.
+    case "ping":
+    case "diag":
+      return true;
+    default:
+      return false;
+  }
+}
+
+function onOta(payload: Uint8Array, events: CloudEvents): boolean {
+  const offer = offerFromJson(parseJson(decodeUtf8(payload)));
+  if (offer) events.onOffer(offer);
+  return offer !== undefined;
+}
+
+function onUtc(payload: Uint8Array, events: CloudEvents): boolean {
+  const json = parseJson(decodeUtf8(payload));
+  const { time, tz_name: zoneName, tz_rule: posixTz } = isRecord(json) ? json : {};
+  const known: CloudTime = {
+    ...(Number.isSafeInteger(time) && Number(time) >= 0 ? { timeMs: Number(time) } : {}),
+    ...(typeof zoneName === "string" && zoneName ? { zoneName } : {}),
+    ...(typeof posixTz === "string" && posixTz ? { posixTz } : {}),
+  };
+  if (Object.keys(known).length === 0) return false;
+  events.onTime(known);
+  return true;
+}
+
+/** "latitude,longitude", in degrees. */
+function onLocation(payload: Uint8Array, events: CloudEvents): boolean {
+  const degrees = /^\s*(-?\d{1,3}(?:\.\d{1,15})?)\s*,\s*(-?\d{1,3}(?:\.\d{1,15})?)\s*$/;
+  const [, latitude, longitude] = degrees.exec(decodeUtf8(payload)) ?? [];
+  if (latitude === undefined || longitude === undefined) return false;
+  events.onLocation(latitude, longitude);
+  return true;
+}
+
+/** A URI, or host and port alone. WebSockets are no use to a device that has TCP. */
+function onRedirect(payload: Uint8Array, options: DownlinkOptions): boolean {
+  const place = /^\s*(?:(mqtts?):\/\/)?([A-Za-z0-9.-]{1,253})(?::(\d{1,5}))?(?:\/\S*)?\s*$/;
+  const [, scheme, host, portText] = place.exec(decodeUtf8(payload)) ?? [];
+  if (host === undefined || (scheme === undefined && portText === undefined)) return false;
+  const secure = scheme === undefined ? Number(portText) !== MQTT_PORT : scheme === "mqtts";
+  const port = portText === undefined ? (secure ? MQTTS_PORT : MQTT_PORT) : Number(portText);
+  if (port < 1 || port > PORT_MAX) return false;
+  options.onRedirect({ secure, host, port });
+  return true;
+}

@@ -1,0 +1,390 @@
+/**
+ * Blynk's native protocol over TLS (blynk-ncp.md, 5.2): the transport that carries each of the MCU's data calls as it
+ * is.
+ *
+ *   port after port --connected--> login --OK--> info --> up --silence, error--> lost
+ *                 ^                  |
+ *                 '---- redirect ----'
+ *
+ * Fault model: the server may be anybody who holds the port, and may send anything at any time. Whatever it sends is
+ * bounded by the parser, read once, and either understood or counted; nothing of it can make this class throw. A try
+ * ends by an answer, by an error of the socket, or by a named wait; a session ends when the cloud does not answer a
+ * ping. Reconnecting is the lifecycle's business.
+ */
+
+import { FailureCode } from "../../base/failure-code.js";
+import type { Clock, Io, Socket, SocketClass, SocketProblem, TimerHandle } from "../../ports.js";
+import type { CloudAccess, CloudEvents, CloudIdentity, CloudTransport } from "../cloud.js";
+import { Downlink, type DownlinkCounters } from "./downlink.js";
+import { BODY_BYTES_MAX, Command, MessageParser, Status } from "./message.js";
+import { Outgoing, type Part } from "./outgoing.js";
+
+export const TLS_PORTS: readonly number[] = Object.freeze([443, 9443]);
+export const PLAIN_PORT = 80;
+/** For a connection, its TLS handshake and the login, on one port. */
+export const LOGIN_MS = 20_000;
+/** Told to the cloud; it waits half as long again before it shows the device as offline. */
+export const HEARTBEAT_SECONDS = 45;
+/** Both sides learn from it: the cloud that the device is there, and Ferry that the connection still leads somewhere. */
+export const PING_INTERVAL_MS = 40_000;
+export const PING_ANSWER_MS = 6_000;
+/** In one start(): a ring of servers that send a device round is left. */
+export const REDIRECTS_MAX = 3;
+
+const READ_BYTES = 512;
+const LOGIN_ID = 1;
+
+export interface NativeCloudOptions {
+  clock: Clock;
+  tls: Io<SocketClass>;
+  /** Only where the product has configured it: everybody on the way can read and change what goes over it. */
+  plain?: Io<SocketClass>;
+}
+
+export interface NativeCloudCounters extends DownlinkCounters {
+  connections: number;
+  logins: number;
+  redirects: number;
+  messagesSent: number;
+  messagesReceived: number;
+  /** Longer than the buffer that was announced. */
+  messagesSkipped: number;
+  /** Connections left because what came was not the protocol. */
+  streamsBroken: number;
+  /** Own messages for which there was no room. */
+  messagesRefused: number;
+}
+
+type Stage = "off" | "connecting" | "logging-in" | "up";
+
+interface CloudPlace {
+  readonly host: string;
+  readonly port?: number;
+}
+
+interface Door {
+  readonly host: string;
+  readonly port: number;
+  readonly socket: Io<SocketClass>;
+}
+
+export class NativeCloud implements CloudTransport {
+  readonly #options: NativeCloudOptions;
+  readonly #clock: Clock;
+  readonly #outgoing = new Outgoing();
+  readonly #buffer = new Uint8Array(READ_BYTES);
+  #stage: Stage = "off";
+  #access: CloudAccess = { host: "", token: "" };
+  #identity: CloudIdentity | undefined;
+  #events: CloudEvents | undefined;
+  #downlink: Downlink | undefined;
+  #parser: MessageParser | undefined;
+  #socket: Socket | undefined;
+  #room = 0;
+  #doors: Door[] = [];
+  #redirects = 0;
+  #lastId = LOGIN_ID;
+  #timer: TimerHandle;
+  /** Since the last ping. */
+  #heard = false;
+  /** Where a live session was sent to: the next start() for the same host goes there first. */
+  #moved: { readonly from: string; readonly to: CloudPlace } | undefined;
+  readonly counters: NativeCloudCounters = {
+    connections: 0,
+    logins: 0,
+    redirects: 0,
+    messagesSent: 0,
+    messagesReceived: 0,
+    messagesSkipped: 0,
+    streamsBroken: 0,
+    messagesRefused: 0,
+    notUnderstood: 0,
+  };
+
+  constructor(options: NativeCloudOptions) {
+    this.#options = options;
+    this.#clock = options.clock;
+  }
+
+  start(access: CloudAccess, identity: CloudIdentity, events: CloudEvents): void {
+    this.stop();
+    this.#access = access;
+    this.#identity = identity;
+    this.#events = events;
+    this.#redirects = 0;
+    this.#doors = this.#doorsTo(access);
+    if (this.#moved?.from === access.host) this.#doors.unshift(...this.#doorsTo(this.#moved.to));
+    this.#moved = undefined; // a place that is gone is tried once
+    this.#stage = "connecting";
+    this.#timer = this.#clock.set(() => this.#knock(), 0);
+  }
+
+  stop(): void {
+    this.#stage = "off";
+    this.#hangUp();
+    this.#events = undefined;
+  }
+
+  refresh(identity: CloudIdentity): void {
+    this.#identity = identity;
+    if (this.#stage === "up") this.#sendInfo(identity);
+  }
+
+  askTime(): void {
+    for (const kind of ["time", "tz_name", "tz_rule"]) this.#send(Command.INTERNAL, ["utc", kind]);
+    this.#send(Command.INTERNAL, ["loc", "all"]);
+  }
+
+  // ---- up ---------------------------------------------------------------------------------------------------------
+
+  virtualWrite(vpin: number, value: Uint8Array): boolean {
+    return this.#send(Command.HARDWARE, ["vw", String(vpin), value]);
+  }
+
+  syncAll(): boolean {
+    return this.#send(Command.SYNC, []);
+  }
+
+  syncVirtual(vpins: Uint8Array): boolean {
+    return this.#send(Command.SYNC, ["vr", vpins]);
+  }
+
+  setProperty(vpin: number, property: string, value: Uint8Array): boolean {
+    return this.#send(Command.PROPERTY, [String(vpin), property, value]);
+  }
+
+  beginGroup(timestampMs: bigint): boolean {
+    return this.#send(Command.GROUP, timestampMs === 0n ? ["b"] : ["t", String(timestampMs)]);
+  }
+
+  endGroup(): boolean {
+    return this.#send(Command.GROUP, ["e"]);
+  }
+
+  logEvent(code: string, description: string): boolean {
+    return this.#send(Command.EVENT_LOG, description ? [code, description] : [code]);
+  }
+
+  resolveEvent(code: string): boolean {
+    return this.#send(Command.EVENT_CLEAR, [code]);
+  }
+
+  resolveAllEvents(code: string): boolean {
+    return this.#send(Command.EVENT_CLEAR, [code, "all"]);
+  }
+
+  setMetadata(field: string, value: string): boolean {
+    return this.#send(Command.INTERNAL, ["meta", "set", field, value]);
+  }
+
+  #send(command: Command, parts: readonly Part[]): boolean {
+    if (this.#stage !== "up") return false;
+    return this.#post(command, this.#nextId(), parts);
+  }
+
+  #post(command: Command, id: number, parts: readonly Part[]): boolean {
+    if (!this.#outgoing.post(command, id, parts)) {
+      this.counters.messagesRefused++;
+      return false;
+    }
+    this.counters.messagesSent++;
+    this.#flush();
+    return true;
+  }
+
+  #respond(id: number, status: number): void {
+    if (this.#outgoing.postResponse(id, status)) this.#flush();
+    else this.counters.messagesRefused++;
+  }
+
+  /** The socket dies of what it throws, but not before its caller is done. */
+  #flush(): void {
+    const socket = this.#socket;
+    if (!socket || this.#room <= 0) return;
+    try {
+      this.#room = this.#outgoing.flush(socket, this.#room);
+    } catch {
+      this.#room = 0;
+      this.#clock.set(() => socket === this.#socket && this.#onSocketError("connection"), 0);
+    }
+  }
+
+  /** 0 belongs to nobody, and 1 to the login. */
+  #nextId(): number {
+    this.#lastId = this.#lastId >= 0xffff ? LOGIN_ID + 1 : this.#lastId + 1;
+    return this.#lastId;
+  }
+
+  // ---- the connection -----------------------------------------------------------------------------------------------
+
+  #doorsTo({ host, port }: CloudPlace): Door[] {
+    const { tls, plain } = this.#options;
+    if (port !== undefined) return [{ host, port, socket: port === PLAIN_PORT && plain ? plain : tls }];
+    const doors: Door[] = TLS_PORTS.map((tlsPort) => ({ host, port: tlsPort, socket: tls }));
+    if (plain) doors.push({ host, port: PLAIN_PORT, socket: plain });
+    return doors;
+  }
+
+  #knock(): void {
+    const door = this.#doors.shift();
+    if (!door) return;
+    this.counters.connections++;
+    this.#timer = this.#clock.set(() => this.#onSocketError(undefined), LOGIN_MS);
+    const { io, ...options } = door.socket;
+    const own = <A extends unknown[]>(handle: (...args: A) => void) => {
+      return (...args: A): void => {
+        if (this.#socket === socket) handle(...args);
+      };
+    };
+    const socket: Socket = new io({
+      ...options,
+      host: door.host,
+      port: door.port,
+      onReadable: own(() => this.#onReadable()),
+      onWritable: own((count: number) => this.#onWritable(count)),
+      onError: own((problem: SocketProblem) => this.#onSocketError(problem)),
+    });
+    this.#socket = socket;
+  }
+
+  #hangUp(): void {
+    this.#clock.clear(this.#timer);
+    this.#parser?.end();
+    this.#parser = undefined;
+    this.#socket?.close();
+    this.#socket = undefined;
+    this.#outgoing.clear();
+    this.#room = 0;
+  }
+
+  #onWritable(count: number): void {
+    this.#room = count;
+    if (this.#stage !== "connecting") return this.#flush();
+    this.#stage = "logging-in";
+    this.#parser = this.#makeParser();
+    this.#post(Command.LOGIN, LOGIN_ID, [this.#access.token]);
+  }
+
+  #onReadable(): void {
+    for (;;) {
+      const count = this.#socket?.read(this.#buffer);
+      if (!count) return;
+      this.#parser?.push(this.#buffer, count);
+    }
+  }
+
+  /** Without a problem: time is up. The next door may be open: firewalls differ in what they let through. */
+  #onSocketError(problem: SocketProblem | undefined): void {
+    const wasUp = this.#stage === "up";
+    this.#hangUp();
+    if (wasUp) return this.#lose();
+    if (problem !== "name" && problem !== "certificate" && this.#doors.length > 0) {
+      this.#stage = "connecting";
+      return this.#knock();
+    }
+    this.#fail(problem ? CODE_BY_PROBLEM[problem] : FailureCode.CLOUD_TIMEOUT);
+  }
+
+  #fail(code: FailureCode): void {
+    this.#hangUp();
+    this.#stage = "off";
+    this.#events?.onFailed(code);
+  }
+
+  #lose(): void {
+    this.#hangUp();
+    this.#stage = "off";
+    this.#events?.onLost();
+  }
+
+  // ---- down -----------------------------------------------------------------------------------------------------------
+
+  #makeParser(): MessageParser {
+    const events = this.#events;
+    this.#downlink = events && new Downlink(events, this.counters);
+    return new MessageParser({
+      onResponse: (id, status) => this.#onResponse(id, status),
+      onMessage: (command, id, bytes, start, end) => this.#onMessage(command, id, bytes, start, end),
+      onSkipped: () => {
+        this.counters.messagesSkipped++;
+      },
+      onBroken: () => {
+        this.counters.streamsBroken++;
+        this.#onSocketError("connection");
+      },
+    });
+  }
+
+  #onResponse(id: number, status: number): void {
+    this.counters.messagesReceived++;
+    this.#heard = true;
+    if (id !== LOGIN_ID || this.#stage !== "logging-in") return;
+    if (status === Status.OK) return this.#onLoggedIn();
+    const isTokenBad = status === Status.INVALID_TOKEN || status === Status.NOT_AUTHENTICATED;
+    this.#fail(isTokenBad ? FailureCode.TOKEN_INVALID : FailureCode.CLOUD_GENERIC);
+  }
+
+  #onLoggedIn(): void {
+    this.#stage = "up";
+    this.counters.logins++;
+    this.#doors = [];
+    if (this.#identity) this.#sendInfo(this.#identity);
+    this.#pingLater();
+    this.#events?.onUp();
+  }
+
+  #sendInfo(identity: CloudIdentity): void {
+    const pairs: readonly (readonly [string, string])[] = [
+      ["mcu", identity.firmwareVersion],
+      ["fw-type", identity.firmwareType],
+      ["build", identity.firmwareBuild],
+      ["blynk", identity.blynkVersion],
+      ["ncp", identity.ferryVersion],
+      ["h-beat", String(HEARTBEAT_SECONDS)],
+      ["buff-in", String(BODY_BYTES_MAX)],
+      ["tmpl", identity.templateId],
+    ];
+    this.#send(Command.INTERNAL, pairs.filter(([, value]) => value !== "").flat());
+  }
+
+  #onMessage(command: Command, id: number, bytes: Uint8Array, start: number, end: number): void {
+    this.counters.messagesReceived++;
+    if (command === Command.REDIRECT) return this.#onRedirect(bytes, start, end);
+    this.#heard = true;
+    if (this.#stage !== "up") return;
+    if (command === Command.PING) return this.#respond(id, Status.OK);
+    this.#downlink?.onMessage(command, bytes, start, end);
+  }
+
+  #onRedirect(bytes: Uint8Array, start: number, end: number): void {
+    const target = this.#downlink?.redirectOf(bytes, start, end);
+    if (!target) return;
+    this.counters.redirects++;
+    if (this.#stage === "up") {
+      this.#moved = { from: this.#access.host, to: target };
+      return this.#lose();
+    }
+    if (++this.#redirects > REDIRECTS_MAX) return this.#fail(FailureCode.CLOUD_GENERIC);
+    this.#hangUp();
+    this.#stage = "connecting";
+    this.#doors = this.#doorsTo(target);
+    this.#timer = this.#clock.set(() => this.#knock(), 0);
+  }
+
+  #pingLater(): void {
+    this.#clock.clear(this.#timer);
+    this.#timer = this.#clock.set(() => {
+      this.#heard = false;
+      this.#send(Command.PING, []);
+      // A message of any kind is an answer.
+      this.#timer = this.#clock.set(() => (this.#heard ? this.#pingLater() : this.#lose()), PING_ANSWER_MS);
+    }, PING_INTERVAL_MS);
+  }
+}
+
+const CODE_BY_PROBLEM: Readonly<Record<SocketProblem, FailureCode>> = Object.freeze({
+  name: FailureCode.DNS,
+  connection: FailureCode.CLOUD_GENERIC,
+  certificate: FailureCode.TLS_CERTIFICATE,
+  closed: FailureCode.CLOUD_GENERIC,
+});
