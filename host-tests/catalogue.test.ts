@@ -4,6 +4,9 @@ import { assert } from "chai";
 import { type Call, type CallName, callNames, calls, callsServedBy, type Field } from "../src/rpc/catalogue.js";
 import { loadExchanges, typeOf } from "./support/blynk-vectors.js";
 
+/** Outside Blynk's uid space. */
+const OWN_CALLS = 8;
+
 const table: readonly (readonly [CallName, Call])[] = callNames.map((name) => [name, calls[name]]);
 
 function namesWhere(isSo: (call: Call, name: CallName) => boolean): CallName[] {
@@ -11,11 +14,13 @@ function namesWhere(isSo: (call: Call, name: CallName) => boolean): CallName[] {
 }
 
 describe("the catalogue", () => {
-  it("has 57 calls: 47 that the NCP serves, 10 that the MCU serves", () => {
-    assert.lengthOf(callNames, 57);
+  it("has Blynk's 57 calls, 47 that the NCP serves and 10 that the MCU serves, and Ferry's own", () => {
+    const own = namesWhere((_, name) => name.startsWith("ferry."));
+    assert.lengthOf(own, OWN_CALLS);
+    assert.lengthOf(callNames, 57 + OWN_CALLS);
     assert.lengthOf(
       namesWhere(({ side }) => side === "ncp"),
-      47,
+      47 + OWN_CALLS,
     );
     assert.lengthOf(
       namesWhere(({ side }) => side === "mcu"),
@@ -24,8 +29,8 @@ describe("the catalogue", () => {
   });
 
   it("gives every call a uid of its own, in the range of its interface", () => {
-    assert.equal(new Set(table.map(([, { uid }]) => uid)).size, 57);
-    const pageOf: Readonly<Record<string, number>> = { ncp: 1, mcu: 1, hw: 2, blynk: 3, client: 4 };
+    assert.equal(new Set(table.map(([, { uid }]) => uid)).size, 57 + OWN_CALLS);
+    const pageOf: Readonly<Record<string, number>> = { ncp: 1, mcu: 1, hw: 2, blynk: 3, client: 4, ferry: 0xfe };
     for (const [name, { uid, side }] of table) {
       const [owner = ""] = name.split(".");
       assert.equal(uid >> 8, pageOf[owner], name);
@@ -36,7 +41,7 @@ describe("the catalogue", () => {
   it("finds each call by its uid among those of its side, and by no other", () => {
     for (const side of ["ncp", "mcu"] as const) {
       const served = callsServedBy(side);
-      assert.equal(served.size, side === "ncp" ? 47 : 10);
+      assert.equal(served.size, side === "ncp" ? 47 + OWN_CALLS : 10);
       for (const [uid, name] of served) {
         assert.equal(calls[name].uid, uid);
         assert.equal(calls[name].side, side);

@@ -1,127 +1,151 @@
 /**
  * Ferry, put together: builds the parts from one options record and connects them. No part knows another's folder;
- * here their needs meet.
+ * here, and in the rooms of wiring/, their needs meet.
  */
 
 import { type Crc32, crc32 as crc32InTypeScript } from "./base/crc.js";
 import { messageOf } from "./base/failure.js";
-import type { HttpPorts } from "./download/download-job.js";
 import { Downloader } from "./download/downloader.js";
-import type { WireClass, WireCounters } from "./frame/wire.js";
 import type { Offer } from "./image/offer.js";
+import { FERRY_FIRMWARE_TYPE, targetOfOffer } from "./image/target.js";
 import { McuLink } from "./mcu/link.js";
 import { Presence } from "./mcu/presence.js";
+import { McuRoom } from "./mcu/room.js";
 import { serveMcu } from "./mcu/service.js";
 import { McuUpdateCalls } from "./mcu/update-calls.js";
-import type { Clock, DigestClass, Directory, Io, KeyValue, SerialClass, System, TimerHandle } from "./ports.js";
-import type { OutboxCounters } from "./rpc/outbox.js";
-import { NcpState } from "./rpc/protocol.js";
-import type { SessionCounters } from "./rpc/session.js";
+import type { Panel } from "./panel/panel.js";
+import type { TimerHandle } from "./ports.js";
+import { NcpEvent, NcpState } from "./rpc/protocol.js";
 import { ImageStore, type StagedImage } from "./store/image-store.js";
-import type { SlotPorts } from "./store/passive-slot.js";
 import { RecordSlot } from "./store/record-slot.js";
-import { type UpdateNews, Updater } from "./update/updater.js";
+import type { SelfUpdater } from "./update/self-updater.js";
+import { Updater } from "./update/updater.js";
 import type { Verdict } from "./update/verdict.js";
+import { serveOnline } from "./wiring/mcu-calls.js";
+import { McuIdentity, type Template } from "./wiring/mcu-identity.js";
+import { EVENT_BY_WALL_CLOCK, failureIn, indicationOf, linkCountersOf, STATE_BY_PHASE } from "./wiring/mcu-words.js";
+import { Online } from "./wiring/online.js";
+import { FERRY_VERSION, type NcpCounters, type NcpNews, type NcpOptions } from "./wiring/options.js";
+import { makePanel } from "./wiring/panel.js";
+import { rebootMcu } from "./wiring/reboot-mcu.js";
+import { makeSelfUpdater } from "./wiring/self-update.js";
 
-export const FERRY_VERSION = "0.1.0";
+export { FERRY_VERSION, type NcpCounters, type NcpNews, type NcpOptions } from "./wiring/options.js";
 
 const KEY_VALUE_DOMAIN = "ferry";
 
 /**
- * An MCU that talks and does not initialize for so long has not noticed that Ferry restarted (Blynk's low-level example
- * and Zephyr hosts at the initial baud never do): it is offered what is pending. Arduino hosts need up to a minute.
+ * An MCU that talks and does not initialize for so long has not noticed that Ferry restarted, or gave it up (Blynk's
+ * low-level example and Zephyr hosts whose pings are answered never do). Arduino hosts need up to a minute.
  */
 export const ADOPTION_MS = 90_000;
 
-export interface NcpOptions {
-  clock: Clock;
-  serial: Io<SerialClass>;
-  /** Another wire than the TypeScript one over `serial`. */
-  Wire?: WireClass;
-  initialBaud?: number;
-  keyValue: KeyValue;
-  /** `slot`: the way to the app slots, so that the passive one can take images that are too large for the files. */
-  storage: { root: Directory; capacityBytes: number; slot?: SlotPorts };
-  network: HttpPorts;
-  Digest: DigestClass;
-  /** Another CRC-32 than the one in TypeScript. */
-  crc32?: Crc32;
-  system: System;
-  /** In [0, 1). */
-  random(): number;
-  onNews?(news: NcpNews): void;
-}
+/** Such an MCU is told the state, once: Zephyr hosts then initialize within seconds. Others get what is pending. */
+export const ADOPTION_GRACE_MS = 10_000;
 
-/** What happens, as it happens. */
-export type NcpNews =
-  | UpdateNews
-  | { readonly kind: "baud"; readonly baud: number }
-  | { readonly kind: "initialized"; readonly template: string; readonly firmware: string }
-  | { readonly kind: "mcu-lost" };
-
-/** Everything that Ferry counts: users paste it into issues. */
-export interface NcpCounters {
-  readonly wire: WireCounters;
-  readonly session: SessionCounters;
-  readonly outbox: OutboxCounters;
-}
+/**
+ * From the notice of a restart to the restart. Zephyr hosts with a reset pin use it 1 s after the notice: were Ferry's
+ * new build up by then, that reset would cost it the one boot that it has to prove itself.
+ */
+export const REBOOT_NOTICE_MS = 1_500;
 
 export class Ncp {
   readonly #options: NcpOptions;
   readonly #link: McuLink;
+  readonly #room: McuRoom;
   readonly #presence: Presence;
   readonly #images: ImageStore;
   readonly #updater: Updater<StagedImage>;
-  #state: number = NcpState.NOT_INITIALIZED;
-  #firmware = "";
+  readonly #selfUpdater: SelfUpdater<StagedImage> | undefined;
+  readonly #online: Online | undefined;
+  readonly #panel: Panel | undefined;
+  readonly #mcu = new McuIdentity();
+  #initialized = false;
   #adoptionTimer: TimerHandle;
 
   /** Starts at once: takes up what the last life left and listens to the MCU. */
   constructor(options: NcpOptions) {
     this.#options = options;
-    const { clock, Digest, network } = options;
+    const { clock } = options;
     const crc32 = options.crc32 ?? crc32InTypeScript;
     const domain = options.keyValue.open({ path: KEY_VALUE_DOMAIN, format: "buffer" });
+    const recordOf = (name: string) => new RecordSlot({ domain, name, crc32 });
     const { root: directory, ...sizeAndSlot } = options.storage;
     this.#images = new ImageStore({ directory, ...sizeAndSlot, domain, crc32 });
     this.#link = this.#makeLink();
+    this.#room = new McuRoom(this.#link.session);
     this.#presence = new Presence({
       clock,
-      ping: () => {
-        const ping = this.#link.session.invoke("mcu.ping", {}, () => ping.forget());
-      },
+      ping: () => this.#pingMcu(),
       mayBeSilent: () => this.#updater.mcuMayBeSilent,
       onLost: () => this.#onMcuLost(),
     });
     this.#updater = new Updater<StagedImage>({
       clock,
       images: this.#images,
-      downloads: new Downloader({ clock, network, Digest, crc32, random: options.random }),
+      downloads: new Downloader({ ...options, crc32, record: recordOf("downloads") }),
       calls: new McuUpdateCalls(this.#link.session),
-      record: new RecordSlot({ domain, name: "update", crc32 }),
+      record: recordOf("update"),
       crc32,
+      onActivity: (activity) => this.#selfUpdater?.setActivity(activity),
       onNews: (news) => this.#tell(news),
     });
+    const { version = FERRY_VERSION } = options;
+    const parts = { version, crc32, recordOf, images: this.#images, updater: this.#updater };
+    this.#selfUpdater = makeSelfUpdater(options, parts, {
+      announce: () => this.#announce(),
+      restart: () => this.#restartByOwnWill(),
+      askMcu: () => this.#pingMcu(),
+      onNews: (news) => this.#tell(news),
+    });
+    this.#panel = this.#makePanel();
+    this.#online = this.#makeOnline(crc32, recordOf);
     this.#serve();
+    this.#showState();
+    this.#reportVerdicts();
+    this.#selfUpdater?.setActivity(this.#updater.activity);
+    this.#selfUpdater?.start();
   }
 
-  /** Offers firmware for the MCU. Says why not, or nothing when it was taken. */
-  offer(offer: Offer): string | undefined {
-    return this.#updater.offer(offer);
+  /**
+   * Offers firmware, for the MCU or for Ferry itself: the offer says which, by its target or its type, or else the
+   * image does, once it is staged. `force`: also an older version of Ferry, or a build that was rolled back before.
+   * Says why not, or nothing when it was taken.
+   */
+  offer(offer: Offer, { force = false }: { force?: boolean } = {}): string | undefined {
+    const updater = this.#updater;
+    const target = targetOfOffer(offer, this.#options.selfUpdate?.firmwareType ?? FERRY_FIRMWARE_TYPE);
+    if (target !== "mcu" && this.#selfUpdater && !(target === undefined && updater.isWorkingOn(offer))) {
+      return this.#selfUpdater.offer(target ? { ...offer, target } : offer, force);
+    }
+    if (target === "ncp") return "the offer is refused: this build of Ferry cannot update itself";
+    return updater.offer({ ...offer, target: "mcu" });
+  }
+
+  /** The cloud has accepted a login: one of the proofs that a new build of Ferry is any good. */
+  onCloudAccepted(): void {
+    this.#selfUpdater?.onCloudAccepted();
   }
 
   /** The state that the MCU is told (NcpState). */
   get state(): number {
-    return this.#state;
+    if (this.#selfUpdater?.isUpgrading) return NcpState.OTA_UPGRADE;
+    if (!this.#initialized) return NcpState.NOT_INITIALIZED;
+    return this.#online ? STATE_BY_PHASE[this.#online.lifecycle.phase] : NcpState.IDLE;
   }
 
   get baud(): number {
     return this.#link.baud;
   }
 
-  /** How the last update ended, in this life or an earlier one; `undefined` while one is under way. */
+  /** How the MCU's last update ended, in this life or an earlier one; `undefined` while one is under way. */
   get verdict(): Verdict | undefined {
     return this.#updater.state.verdict;
+  }
+
+  /** The same of Ferry's own, and of offers whose image never came as far as to say whose it is. */
+  get selfVerdict(): Verdict | undefined {
+    return this.#selfUpdater?.state.verdict;
   }
 
   get counters(): NcpCounters {
@@ -132,7 +156,10 @@ export class Ncp {
   close(): void {
     this.#options.clock.clear(this.#adoptionTimer);
     this.#presence.stop();
+    this.#online?.close();
+    this.#panel?.close();
     this.#updater.close();
+    this.#selfUpdater?.close();
     this.#images.close();
     this.#link.close();
   }
@@ -146,6 +173,7 @@ export class Ncp {
       ...(initialBaud ? { initialBaud } : {}),
       onBaud: (baud) => this.#tell({ kind: "baud", baud }),
       onHeard: () => this.#onHeard(),
+      onIdle: () => this.#online?.pins.pump(),
       onFault: (call, error) => this.#tell({ kind: "fault", detail: `${call}: ${messageOf(error)}` }),
     });
   }
@@ -155,60 +183,204 @@ export class Ncp {
     const link = this.#link;
     const ncp = this;
     serveMcu(link.session, {
-      ncpVersion: FERRY_VERSION,
+      ncpVersion: this.#options.version ?? FERRY_VERSION,
       get state() {
-        return ncp.#state;
+        return ncp.state;
       },
       get digests() {
         return updater.digests;
       },
-      reboot: () => link.afterDrain(() => this.#options.system.restart()),
+      reboot: () => link.afterDrain(() => this.#restart()),
       supportsBaud: (baud) => link.supportsBaud(baud),
       changeBaud: (baud) => link.changeBaud(baud),
       setFirmwareInfo: (firmware) => {
-        this.#firmware = firmware.version;
+        this.#mcu.firmware = firmware;
         updater.onFirmwareInfo({ type: firmware.type, version: firmware.version, build: firmware.build });
       },
-      forgetMcu: () => link.session.forgetPeer(),
-      onInitialized: (template) => this.#onInitialized(template.id),
-      startUpdate: (chunkBytes, valid, answer) => updater.onStart(chunkBytes, valid, answer),
+      forgetMcu: () => this.#forgetMcu(),
+      onInitialized: (template) => this.#onInitialized(template),
+      startUpdate: (chunkBytes, valid, answer) => {
+        if (valid) this.#room.onChunkAsked(chunkBytes);
+        updater.onStart(chunkBytes, valid, answer);
+      },
       prefetchUpdate: (answer) => updater.onPrefetch(answer),
       suspendUpdate: (seconds) => updater.onSuspend(seconds),
+    });
+    if (this.#online) this.#serveOnline(this.#online);
+  }
+
+  #serveOnline(online: Online): void {
+    const ncp = this;
+    serveOnline(this.#link.session, {
+      online,
+      panel: this.#panel,
+      get state() {
+        return ncp.state;
+      },
+      get linkCounters() {
+        return linkCountersOf(ncp.counters, online.pins.counters);
+      },
+      get lastFailure() {
+        return failureIn(ncp.verdict) ?? failureIn(ncp.selfVerdict);
+      },
+      setReceiveBuffer: (bytes) => this.#room.onBufferTold(bytes),
+      factoryReset: () => {
+        online.factoryReset();
+        this.#restartByOwnWill();
+      },
+    });
+  }
+
+  #makePanel(): Panel | undefined {
+    const { clock, panel } = this.#options;
+    if (!panel) return undefined;
+    return makePanel(clock, panel, {
+      tellEvent: (event) => this.#tellEvent(event),
+      onResetConfig: () => this.#online?.lifecycle.resetConfig(),
+      onNews: (news) => this.#tell(news),
+    });
+  }
+
+  #makeOnline(crc32: Crc32, record: (name: string) => RecordSlot): Online | undefined {
+    const { clock, connectivity, random } = this.#options;
+    if (!connectivity) return undefined;
+    const { session } = this.#link;
+    const { version = FERRY_VERSION } = this.#options;
+    return new Online({
+      clock,
+      crc32,
+      random: () => random(),
+      record,
+      connectivity,
+      identity: () => this.#mcu.identity(version),
+      templateName: () => this.#mcu.template?.name,
+      pins: {
+        mayDeliver: () => this.#initialized && !this.#updater.mcuMayBeSilent && session.canNotifySoon,
+        valueBytesMax: () => this.#room.valueBytesMax,
+        deliver: (vpin, value) => session.notify("client.blynkVPinChange", { vpin, value }),
+      },
+      announce: () => this.#announce(),
+      onWallClock: (event) => this.#tellEvent(EVENT_BY_WALL_CLOCK[event]),
+      onProvisioned: () => this.#tellEvent(NcpEvent.PROVISIONED),
+      onOffer: (offer) => {
+        const problem = this.offer(offer);
+        if (problem) this.#tell({ kind: "fault", detail: problem });
+      },
+      onCloudAccepted: () => this.onCloudAccepted(),
+      onRebootAsked: () => this.#restartBoth(),
+      onPhase: (_, lastError) => this.#tell({ kind: "state", state: this.state, ...(lastError ? { lastError } : {}) }),
+      onFault: (detail) => this.#tell({ kind: "fault", detail }),
     });
   }
 
   #onHeard(): void {
     this.#presence.heard();
-    if (this.#state !== NcpState.NOT_INITIALIZED || this.#adoptionTimer !== undefined) return;
-    this.#adoptionTimer = this.#options.clock.set(() => this.#updater.onMcuAdopted(), ADOPTION_MS);
+    this.#online?.pins.pump();
+    if (this.#initialized || this.#adoptionTimer !== undefined) return;
+    this.#adoptionTimer = this.#options.clock.set(() => this.#adoptMcu(), ADOPTION_MS);
   }
 
-  #onInitialized(template: string): void {
+  /** Not sooner, and once: a Zephyr host without a reset pin restarts Ferry before it initializes, and would for ever. */
+  #adoptMcu(): void {
+    const { state } = this;
+    const mayInitialize = !this.#updater.mcuMayBeSilent && !this.#selfUpdater?.isProving;
+    if (mayInitialize) this.#link.session.notify("client.blynkStateChange", { state });
+    this.#adoptionTimer = this.#options.clock.set(() => this.#updater.onMcuAdopted(), ADOPTION_GRACE_MS);
+  }
+
+  #onInitialized(template: Template): void {
     this.#options.clock.clear(this.#adoptionTimer);
     this.#adoptionTimer = undefined;
-    this.#setState(NcpState.IDLE);
+    this.#initialized = true;
+    this.#mcu.template = template;
     this.#presence.watch();
-    this.#tell({ kind: "initialized", template, firmware: this.#firmware });
+    this.#tell({ kind: "initialized", template: template.id, firmware: this.#mcu.firmware.version });
+    if (this.#online) this.#online.onMcuInitialized();
+    else this.#announce();
     this.#updater.onMcuReady();
+    this.#selfUpdater?.onMcuAnswered();
+  }
+
+  #pingMcu(): void {
+    const ping = this.#link.session.invoke("mcu.ping", {}, ({ kind }) => {
+      ping.forget();
+      if (kind !== "timeout") this.#selfUpdater?.onMcuAnswered();
+    });
+  }
+
+  /**
+   * The MCU wants a fresh NCP, as some Zephyr hosts do whenever they start. A build that has not proved itself yet would
+   * not come back from a reset: it only does as if, which an MCU cannot tell.
+   */
+  #restart(): void {
+    if (!this.#selfUpdater?.isProving) return this.#options.system.restart();
+    this.#presence.stop();
+    this.#onMcuLost();
+  }
+
+  /** "The device" is both of them. An MCU in the middle of an update is left alone, and so is one that cannot do it. */
+  #restartBoth(): void {
+    const { session } = this.#link;
+    if (!this.#initialized || this.#updater.mcuMayBeSilent) return this.#restartByOwnWill();
+    rebootMcu(session, () => this.#restartByOwnWill());
+  }
+
+  /** A restart that the MCU has not asked for: it is told, so that it initializes again within seconds. */
+  #restartByOwnWill(): void {
+    const { clock, system } = this.#options;
+    this.#online?.settings.notePlannedBoot();
+    this.#tellEvent(NcpEvent.NCP_REBOOTING);
+    if (this.#selfUpdater?.isProving) return this.#link.afterDrain(() => this.#restart());
+    this.#link.afterDrain(() => {
+      this.#link.close(); // an MCU that comes back meanwhile must not find this life
+      clock.set(() => system.restart(), this.#initialized ? REBOOT_NOTICE_MS : 0);
+    });
   }
 
   /** Silent, where a restarted MCU looks: no state is announced, for Zephyr hosts re-initialize on it for ever. */
   #onMcuLost(): void {
-    this.#state = NcpState.NOT_INITIALIZED;
-    this.#adoptionTimer = undefined; // none runs: the MCU had initialized
-    this.#link.session.forgetPeer();
+    this.#initialized = false;
+    this.#options.clock.clear(this.#adoptionTimer);
+    this.#adoptionTimer = undefined;
+    this.#forgetMcu();
     this.#link.resetBaud();
+    this.#online?.onMcuLost();
     this.#updater.onMcuLost();
+    this.#showState();
     this.#tell({ kind: "mcu-lost" });
   }
 
-  /** Announced also when unchanged: an MCU that has just initialized knows nothing. */
-  #setState(state: number): void {
-    this.#state = state;
-    this.#link.session.notify("client.blynkStateChange", { state });
+  /** What was owed to it or awaited from it, and how much it can take in: another firmware may be there now. */
+  #forgetMcu(): void {
+    this.#link.session.forgetPeer();
+    this.#room.forget();
+  }
+
+  /** An MCU that has not initialized is left alone: a Zephyr host would begin to, for ever. */
+  #announce(): void {
+    this.#showState();
+    if (this.#initialized) this.#link.session.notify("client.blynkStateChange", { state: this.state });
+  }
+
+  #showState(): void {
+    this.#panel?.show(indicationOf(this.state));
+  }
+
+  #tellEvent(event: number): void {
+    if (this.#initialized) this.#link.session.notify("client.processEvent", { event });
+  }
+
+  /** Those of an earlier life that it had no time to report. */
+  #reportVerdicts(): void {
+    const { offer, verdict } = this.#updater.state;
+    if (offer && verdict) this.#online?.report.onVerdict("MCU", offer, verdict);
+    const own = this.#selfUpdater?.state;
+    if (own?.offer && own.verdict) this.#online?.report.onVerdict("Ferry", own.offer, own.verdict);
   }
 
   #tell(news: NcpNews): void {
+    if (news.kind === "verdict") this.#online?.report.onVerdict("MCU", news.offer, news.verdict);
+    if (news.kind === "self-verdict") this.#online?.report.onVerdict("Ferry", news.offer, news.verdict);
     this.#options.onNews?.(news);
   }
 }

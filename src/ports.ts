@@ -4,7 +4,7 @@
  * They are the ECMA-419 shapes of the Moddable SDK's modules (8.2.3), each with a remark on how the real one
  * behaves on the ESP32. Classes arrive as option records, `{ io: Class, ...options }`, as ECMA-419 consumers take
  * them. `host/sim` implements the same shapes; the contract suites in `host-tests/ports` hold every implementation
- * to the remarks made here.
+ * to the remarks made here. The pins of the button and the LED are in panel/ports.ts, Wi-Fi is in network/ports.ts.
  */
 
 /** An ECMA-419 style injection: the class, and the options its constructor gets besides Ferry's own. */
@@ -125,6 +125,9 @@ export interface KeyValue {
 
 // ---- app slots (esp_ota_ops.h) --------------------------------------------------------------------------------
 
+/** What the boot loader keeps of a slot (esp_ota_img_states_t); "undefined" also where it keeps nothing. */
+export type SlotState = "undefined" | "new" | "pending-verify" | "valid" | "invalid" | "aborted";
+
 /** What the boot loader thinks of the app slots: thin native calls, for the SDK has none. */
 export interface Slots {
   /**
@@ -138,6 +141,26 @@ export interface Slots {
    * UNDEFINED where the boot loader does no rollback). May change while Ferry runs, so ask before each erase.
    */
   passiveIsFree(): boolean;
+  /**
+   * State of the slot that runs (esp_ota_get_state_partition). An app flashed over the wire is "valid": the boot loader
+   * notes that at its first boot. "undefined" where it has no record: a factory app, a record that a power cut tore, a
+   * boot loader that does no rollback. "pending-verify" is the one chance of a new app: unless it is marked valid, the
+   * next reset goes back to the other slot.
+   */
+  runningState(): SlotState;
+  /**
+   * Confirms the running app (esp_ota_mark_app_valid_cancel_rollback): one sector erased and written, unless it is
+   * valid already; a power cut in between boots the app before. Only for "pending-verify": what it confirms is the slot
+   * that boots next, which is another one after the boot loader has fallen back from a damaged image. Throws where no
+   * slot is selected, or the flash fails.
+   */
+  markValid(): void;
+  /**
+   * Marks the running app invalid and restarts into the other slot (esp_ota_mark_app_invalid_rollback_and_reboot).
+   * Returns never, or throws when there is no app to go back to: also when only its record is lost, though a plain
+   * restart goes back to it then.
+   */
+  rollBackAndRestart(): void;
 }
 
 // ---- embedded:update ----------------------------------------------------------------------------------------
@@ -152,6 +175,10 @@ export interface Update {
 }
 
 export interface Updater {
+  /**
+   * Throws for the running slot, and while the running app is "pending-verify". The boot loader's record of the other
+   * slot is dropped at once, and the running app's is the only one until complete(): no rollback into half an image.
+   */
   open(options: { partition: FlashPartition; mode?: "a" }): Update;
 }
 
@@ -200,6 +227,75 @@ export interface HttpClientOptions {
 
 export type HttpClientClass = new (options: HttpClientOptions & Record<string, unknown>) => HttpClient;
 
+// ---- embedded:io/socket/tcp, and .../tcp/tls over it ----------------------------------------------------------
+
+/**
+ * A connection to a host by name: the SDK's TCP socket, or its TLS one over it, after the name has been looked up.
+ * On the device a TLS handshake computes in steps of hundreds of milliseconds.
+ */
+export interface Socket {
+  /** Returns the count, or `undefined` when nothing is there. */
+  read(buffer: Uint8Array): number | undefined;
+  /** Takes all or throws "would block"; returns how many bytes more would be taken now. */
+  write(buffer: Uint8Array): number;
+  /** Final and idempotent: nothing is called back any more. What was written may still be lost. */
+  close(): void;
+}
+
+/** Why there is no connection, or no longer one. `closed`: by the other side, without an error. */
+export type SocketProblem = "name" | "connection" | "certificate" | "closed";
+
+export interface SocketOptions {
+  host: string;
+  port: number;
+  /** `count` bytes in all are waiting. Comes again only when more arrive. */
+  onReadable(count: number): void;
+  /** The first call says that the connection stands; `count` bytes may be written. */
+  onWritable(count: number): void;
+  /** Once, and the socket is dead. `detail` is for people. */
+  onError(problem: SocketProblem, detail: string): void;
+}
+
+export type SocketClass = new (options: SocketOptions & Record<string, unknown>) => Socket;
+
+// ---- embedded:network/mqtt/client ---------------------------------------------------------------------------
+
+/**
+ * One connection to one broker, MQTT 3.1.1 with a clean session, over TCP or TLS; after an error the client is dead.
+ * On the device the SDK's client behind a thin adapter (payloads come to it in parts, and are put together there).
+ */
+export interface MqttClient {
+  /** False when there is no room now; nothing was taken then. The bytes are copied. */
+  publish(topic: string, payload: Uint8Array): boolean;
+  /** Final and idempotent: nothing is called back any more. */
+  close(): void;
+}
+
+/** Why there is no session: as for sockets; or the broker refused the user, or something else. */
+export type MqttProblem = SocketProblem | "credentials" | "refused";
+
+export interface MqttOptions {
+  host: string;
+  port: number;
+  id: string;
+  user: string;
+  password: string;
+  keepAliveMs: number;
+  /** Subscribed, QoS 1, before onReady. */
+  topics: readonly string[];
+  /** Longer payloads are dropped, counted by onDropped. */
+  payloadBytesMax: number;
+  /** The session stands and what was asked for is subscribed. */
+  onReady(): void;
+  /** Valid during the call. */
+  onMessage(topic: string, payload: Uint8Array): void;
+  onDropped(topic: string, length: number): void;
+  /** Once, and the client is dead. `detail` is for people. */
+  onError(problem: MqttProblem, detail: string): void;
+}
+
+export type MqttClientClass = new (options: MqttOptions & Record<string, unknown>) => MqttClient;
+
 // ---- crypt --------------------------------------------------------------------------------------------------
 
 /** A running digest: native C on the device, so cheap per byte. */
@@ -210,6 +306,13 @@ export interface Digest {
 }
 
 export type DigestClass = new (algorithm: "MD5" | "SHA256") => Digest;
+
+/**
+ * Whether an ECDSA signature on the curve P-256 is that of the digest. The public key is an uncompressed point
+ * (65 bytes: 04, x, y), the signature r and s (64 bytes, big-endian). Holds the engine for some tenths of a second on
+ * the device. Never throws: what cannot be read is no signature.
+ */
+export type VerifyP256 = (publicKey: Uint8Array, sha256: Uint8Array, signature: Uint8Array) => boolean;
 
 // ---- the chip -----------------------------------------------------------------------------------------------
 

@@ -5,21 +5,26 @@ import type { FileServerBehavior, Knob, ServedFile } from "../../host/peers/file
 import { FileServer } from "../../host/peers/file-server.js";
 import { DeviceClock, type SimCpu } from "../../host/sim/cpu.js";
 import { makeHttpClientClass } from "../../host/sim/http-client.js";
+import { SimKeyValue } from "../../host/sim/key-value.js";
 import { Network, type NetworkConditions } from "../../host/sim/network.js";
 import { crc32 } from "../../src/base/crc.js";
 import type { Failure } from "../../src/base/failure.js";
 import { toHex } from "../../src/base/hex.js";
-import type { DownloadEvents, HttpPorts } from "../../src/download/download-job.js";
+import type { DownloadEvents } from "../../src/download/download-job.js";
 import { Downloader } from "../../src/download/downloader.js";
+import type { HttpPorts } from "../../src/download/fetcher.js";
 import type { Offer } from "../../src/image/offer.js";
 import type { DigestClass } from "../../src/ports.js";
 import type { ImageStore, StagedImage } from "../../src/store/image-store.js";
+import { RecordSlot } from "../../src/store/record-slot.js";
 import { SimBench } from "../ports/sim-bench.js";
 import { openStore, readAll, sameBytes } from "./image-bench.js";
 import { QuickDigest } from "./quick-digest.js";
 
 export const HOST = "files.example";
 export const PATH = "/firmware.bin";
+
+const UNBOUNDED = 1_000_000;
 
 export interface DownloadBenchOptions {
   readonly server?: Partial<FileServerBehavior>;
@@ -28,6 +33,8 @@ export interface DownloadBenchOptions {
   readonly fileBlocks?: number;
   /** Makes the digest class of each life; a quick one by default. */
   readonly digestFor?: (cpu: SimCpu) => DigestClass;
+  /** The bound of whole downloads in 24 hours; none by default, for most suites are about something else. */
+  readonly wholeDownloadsMax?: number;
   /** Changes the ways into the network, in each life. */
   readonly portsOf?: (ports: HttpPorts) => HttpPorts;
 }
@@ -56,6 +63,9 @@ export class DownloadBench {
   readonly retries: { readonly reason: string; readonly pauseMs: number }[] = [];
   readonly asked: { readonly url: string; readonly offset: number }[] = [];
   readonly progress: number[] = [];
+  /** Waits for the bound of whole downloads, and how many of them are over. */
+  readonly holds: { readonly failure: Failure; readonly waitMs: number }[] = [];
+  releases = 0;
   readonly #options: DownloadBenchOptions;
 
   constructor(image: Uint8Array, options: DownloadBenchOptions = {}) {
@@ -167,6 +177,8 @@ export class DownloadBench {
       Digest: this.#options.digestFor?.(cpu) ?? QuickDigest,
       crc32,
       random: () => 0,
+      record: new RecordSlot({ domain: new SimKeyValue(life).open({ path: "ferry" }), name: "downloads", crc32 }),
+      wholeDownloadsMax: this.#options.wholeDownloadsMax ?? UNBOUNDED,
     });
   }
 
@@ -183,6 +195,14 @@ export class DownloadBench {
       onRetry: (reason, pauseMs) => {
         this.retries.push({ reason, pauseMs });
         handlers.onRetry?.(reason, pauseMs);
+      },
+      onHold: (failure, waitMs) => {
+        this.holds.push({ failure, waitMs });
+        handlers.onHold?.(failure, waitMs);
+      },
+      onRelease: () => {
+        this.releases++;
+        handlers.onRelease?.();
       },
       onComplete: () => {
         this.outcomes.push({ kind: "complete" });

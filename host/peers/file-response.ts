@@ -48,6 +48,8 @@ export interface FileServerBehavior {
   readonly chunked?: { readonly chunkBytes: number };
 
   readonly ignoresRange?: boolean;
+  /** Answers a range with its first bytes only, so many at most. */
+  readonly rangeBytesMax?: number;
   /** Answers a range with 206, the right bytes and a Content-Range that is off by this. */
   readonly wrongContentRange?: { readonly shiftBytes: number };
   /** Ignores If-Range: answers 206 from a file that has changed. */
@@ -82,6 +84,7 @@ export const KNOBS = Object.freeze([
   "noLength",
   "chunked",
   "ignoresRange",
+  "rangeBytesMax",
   "wrongContentRange",
   "ignoresIfRange",
   "changesEtagAfterRequests",
@@ -179,6 +182,11 @@ function plainPlan(
   };
 }
 
+/** No body, and no length of one. */
+function notModifiedPlan(behavior: FileServerBehavior, headers: ResponsePlan["headers"]): ResponsePlan {
+  return { ...plainPlan(behavior, 304, []), headers, body: new Uint8Array(0), closes: false };
+}
+
 function planFile(
   behavior: FileServerBehavior,
   request: RequestHead,
@@ -188,6 +196,7 @@ function planFile(
   const fired: Knob[] = [];
   const { file, headers } = currentFile(behavior, original, history, fired);
   const etag = headers.find(([name]) => name === "etag")?.[1];
+  if (etag !== undefined && request.headers.get("if-none-match") === etag) return notModifiedPlan(behavior, headers);
   const range = answerRange(behavior, request, file, etag, fired);
   const whole = file.bytes.subarray(range.start, range.end);
   const framing = frame(behavior, range, whole.length, fired);
@@ -263,11 +272,20 @@ function answerRange(
   const holds = isSame && !condition?.startsWith("W/");
   if (!holds && !behavior.ignoresIfRange) return whole;
   if (!holds) fired.push("ignoresIfRange");
-  const answer = selectRange(range, size);
+  const answer = limitRange(behavior, selectRange(range, size), size, fired);
   const shift = behavior.wrongContentRange?.shiftBytes;
   if (shift === undefined || answer.status !== 206) return answer;
   fired.push("wrongContentRange");
   return { ...answer, headers: [contentRangeOf(answer.start + shift, answer.end + shift, size)] };
+}
+
+function limitRange(behavior: FileServerBehavior, answer: RangeAnswer, size: number, fired: Knob[]): RangeAnswer {
+  const { rangeBytesMax } = behavior;
+  const { status, start } = answer;
+  if (rangeBytesMax === undefined || status !== 206 || answer.end - start <= rangeBytesMax) return answer;
+  fired.push("rangeBytesMax");
+  const end = start + rangeBytesMax;
+  return { status, headers: [contentRangeOf(start, end, size)], start, end };
 }
 
 /** Says how the receiver finds the end of the body. */

@@ -80,7 +80,7 @@ export class McuApplication {
   *#bringUp(): Task<void> {
     const { core, record } = this.#parts;
     const isDone = yield* bringUp(this.#parts);
-    this.#failures = 0;
+    if (isDone) this.#failures = 0;
     this.#nextPingMs = core.now() + ZEPHYR_FIRST_PING_MS;
     if (isDone || !this.#isZephyr) return;
     record.note("Zephyr's thread has returned: silent for good");

@@ -19,6 +19,7 @@ export interface BringUpParts {
   readonly storage: McuStorage;
   readonly behavior: McuBehavior;
   readonly record: McuRecord;
+  readonly resetNcp: (heldMs: number) => void;
 }
 
 const ARDUINO_PATIENCE_MS = 10_000;
@@ -30,8 +31,8 @@ const ZEPHYR_MORE_BAUDS = [9600, 19200, 28800, 57600, 76800, 230400, 460800, 921
 /** Zephyr's "5 seconds": each failed try costs 20 of them, though it takes 120 ms. */
 const ZEPHYR_TRIES = 5000 / 20;
 const ZEPHYR_PAUSE_MS = 20;
-/** The hardware reset: 100 ms low, 100 ms of waiting. */
-const ZEPHYR_RESET_MS = 200;
+/** The hardware reset: so long low, and as long again to wait. */
+const ZEPHYR_RESET_MS = 100;
 const LOW_LEVEL_CONFIG_TIMEOUT_SECONDS = 1800;
 
 /** Returns whether the NCP was found and initialize answered true. */
@@ -70,7 +71,7 @@ function* lowLevel(parts: BringUpParts): Task<boolean> {
 }
 
 function* zephyr(parts: BringUpParts): Task<boolean> {
-  if (parts.behavior.hasNcpResetPin) yield* parts.core.busy(ZEPHYR_RESET_MS);
+  if (parts.behavior.hasNcpResetPin) yield* resetByPin(parts);
   if (!(yield* zephyrScan(parts))) return false;
   if (!parts.behavior.hasNcpResetPin) {
     parts.record.note("ncp.reboot, as there is no reset pin");
@@ -82,6 +83,12 @@ function* zephyr(parts: BringUpParts): Task<boolean> {
   if (!(yield* initialize(parts))) return false;
   yield* configureHardware(parts);
   return true;
+}
+
+function* resetByPin(parts: BringUpParts): Task<void> {
+  parts.record.note("the NCP is reset by its pin");
+  parts.resetNcp(ZEPHYR_RESET_MS);
+  yield* parts.core.busy(2 * ZEPHYR_RESET_MS);
 }
 
 // ---- finding the NCP ---------------------------------------------------------------------------------------------

@@ -25,7 +25,7 @@ import { frameOf, type McuParser } from "./mcu-framing.js";
 import type { McuLine } from "./mcu-line.js";
 import type { WireWatch } from "./mcu-watch.js";
 
-export type NcpCallName = Extract<CallName, `ncp.${string}` | `hw.${string}` | `blynk.${string}`>;
+export type NcpCallName = Extract<CallName, `ncp.${string}` | `hw.${string}` | `blynk.${string}` | `ferry.${string}`>;
 export type McuCallName = Exclude<CallName, NcpCallName>;
 
 /** A handler's way to let no RESULT leave. */

@@ -31,6 +31,8 @@ export interface PrimaryMcuOptions {
   readonly image?: Uint8Array;
   /** Gets each line of its log. */
   readonly onLog?: (text: string) => void;
+  /** The NCP's reset pin, where it is wired: held low for so long from now on. */
+  readonly resetNcp?: (heldMs: number) => void;
 }
 
 /** One life, from boot to reset. */
@@ -46,6 +48,7 @@ export class PrimaryMcu {
   readonly storage: McuStorage;
   readonly #clock: VirtualClock;
   readonly #line: McuLine;
+  readonly #resetNcp: (heldMs: number) => void;
   readonly #core: McuCore;
   readonly #watch: WireWatch;
   readonly #faults: FaultBook;
@@ -59,6 +62,7 @@ export class PrimaryMcu {
   constructor(options: PrimaryMcuOptions) {
     this.#clock = options.clock;
     this.#line = options.line;
+    this.#resetNcp = options.resetNcp ?? (() => {});
     this.behavior = { ...healthyMcu, ...options.behavior };
     const now = () => this.#clock.now();
     this.record = new McuRecord(now, options.onLog);
@@ -206,7 +210,8 @@ export class PrimaryMcu {
       log: record.note,
     });
     const update = new McuUpdate({ core, rpc, storage, behavior, faults, record });
-    const parts = { core, rpc, parser, storage, behavior, record, update, errands: this.#errands };
+    const resetNcp = this.#resetNcp;
+    const parts = { core, rpc, parser, storage, behavior, record, update, resetNcp, errands: this.#errands };
     watch.restart(storage.isInBootloader ? storage.bootloaderTaskBytes : undefined);
     this.#startTrial();
     this.#run({ ...parts, onSmash: () => this.#onSmash() });

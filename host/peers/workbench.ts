@@ -8,8 +8,10 @@ import type { Offer } from "../../src/image/offer.js";
 import type { NcpNews } from "../../src/ncp.js";
 import type { Verdict } from "../../src/update/verdict.js";
 import { VirtualClock } from "../sim/clock.js";
-import { type DeviceOverrides, SimDevice } from "../sim/device.js";
+import type { SimOnline } from "../sim/connectivity.js";
+import { type BuildBehavior, type DeviceOverrides, type RunningApp, SimDevice } from "../sim/device.js";
 import { SimDigest } from "../sim/digest.js";
+import type { SimPins } from "../sim/gpio.js";
 import { Network, type NetworkConditions } from "../sim/network.js";
 import type { SimStorage } from "../sim/storage.js";
 import { type UartEndOptions, UartLine } from "../sim/uart.js";
@@ -36,12 +38,20 @@ export interface WorkbenchOptions {
   readonly network?: Partial<NetworkConditions>;
   readonly storage?: SimStorage;
   readonly overrides?: DeviceOverrides;
+  /** What a build of Ferry does differently; see SimDevice. */
+  readonly build?: (app: RunningApp) => BuildBehavior;
   readonly image?: Uint8Array;
   readonly imageBytes?: number;
   readonly seed?: number;
   /** The MCU's own UART; by default like the ESP32's. */
   readonly mcuUart?: UartEndOptions;
+  /** The device's; by default the ESP32's as the SDK sets it up. */
+  readonly deviceUart?: UartEndOptions;
+  /** Gives the device a button and a light, and a radio, with a cloud to log in to. */
+  readonly pins?: SimPins;
+  readonly online?: (network: Network, clock: VirtualClock) => SimOnline;
   readonly onNews?: (news: NcpNews) => void;
+  readonly onPowerCut?: () => void;
   /** Powers the device on again so long after a cut; never when absent. */
   readonly powerReturnsAfterMs?: number;
 }
@@ -65,14 +75,22 @@ export class Workbench {
     this.network = new Network(clock, options.network);
     this.server = new FileServer(clock, { files: { [FIRMWARE_PATH]: { bytes: this.image } }, ...options.server });
     this.network.listen(SERVER_HOST, 80, this.server.accept);
-    this.uart = new UartLine(clock, { ...(options.mcuUart ? { b: options.mcuUart } : {}), seed: options.seed ?? 1 });
-    this.mcu = new PrimaryMcu({ clock, line: mcuLineOf(this.uart.b), behavior: options.mcu ?? {} });
+    this.uart = new UartLine(clock, { a: options.deviceUart ?? {}, b: options.mcuUart ?? {}, seed: options.seed ?? 1 });
+    this.mcu = new PrimaryMcu({
+      clock,
+      line: mcuLineOf(this.uart.b),
+      behavior: options.mcu ?? {},
+      resetNcp: (heldMs) => this.device.restart(heldMs),
+    });
     this.device = new SimDevice({
       clock,
       uart: this.uart.a,
       network: this.network,
       ...(options.storage ? { storage: options.storage } : {}),
       ...(options.overrides ? { overrides: options.overrides } : {}),
+      ...(options.build ? { build: options.build } : {}),
+      ...(options.pins ? { pins: options.pins } : {}),
+      ...(options.online ? { online: options.online(this.network, clock) } : {}),
       seed: options.seed ?? 1,
       onNews: (news) => {
         this.news.push(news);
@@ -80,6 +98,7 @@ export class Workbench {
       },
       onPowerCut: (operation) => {
         this.cuts.push(operation);
+        options.onPowerCut?.();
         const returnsAfterMs = options.powerReturnsAfterMs;
         if (returnsAfterMs !== undefined) clock.set(() => this.device.powerOn(), returnsAfterMs);
       },

@@ -1,30 +1,47 @@
 /**
  * A simulated ESP32 that runs Ferry: what survives (storage), and one life after another on top of it.
  *
- * A reboot is what it is on the chip: every object of the old life is gone, and a new Ncp is built, as main.ts builds
- * it, over the ports of a new life. Nothing but SimStorage is handed from one to the next.
+ * A reboot is what it is on the chip: every object of the old life is gone, the boot loader chooses an app slot, and a
+ * new Ncp is built, as main.ts builds it, over the ports of a new life. Nothing but SimStorage is handed from one to the
+ * next. All apps are the Ferry of this source tree, under the version that their image bears; what else a build does,
+ * crash or hang for instance, is said by the option `build`. Without a whole app in any slot, NothingToBoot is thrown
+ * out of the clock: the device is a brick.
  */
 
 import { Ncp, type NcpNews, type NcpOptions } from "../../src/ncp.js";
 import type { DigestClass, Directory, KeyValue, SerialClass } from "../../src/ports.js";
+import type { PanelPorts } from "../../src/wiring/options.js";
+import type { SelfUpdateOptions } from "../../src/wiring/self-update.js";
 import type { VirtualClock } from "./clock.js";
+import { connectivityOf, type SimOnline } from "./connectivity.js";
 import { DeviceClock, SimCpu } from "./cpu.js";
 import { SimDigest } from "./digest.js";
+import { makeDigitalClass } from "./digital.js";
 import { mountFiles } from "./files.js";
 import { SimFlash } from "./flash.js";
+import type { PinBinding, SimPins } from "./gpio.js";
 import { makeHttpClientClass } from "./http-client.js";
 import { SimKeyValue } from "./key-value.js";
+import { makeLedStripClass } from "./led-strip.js";
 import { Life } from "./life.js";
 import type { DeviceNetwork } from "./network.js";
 import { type CutKind, Power } from "./power.js";
+import { makePwmClass } from "./pwm.js";
 import { Random } from "./random.js";
 import { makeSerialClass } from "./serial.js";
 import { SimSlots } from "./slots.js";
 import { FILES_PARTITION, SimStorage } from "./storage.js";
 import type { UartEnd } from "./uart.js";
+import { SimUpdater } from "./update.js";
 
-/** From reset to Ferry's first task: ROM, boot loader and the engine's start. */
-export const BOOT_MS = 350;
+/** From reset to the boot loader's first write: ROM, and the boot loader's own start. */
+const BOOT_LOADER_MS = 50;
+/** From there to Ferry's first task: checking the image, and the engine's start. */
+const START_MS = 300;
+/** From an exception that nobody catches to the reset: the panic handler's output on the console. */
+export const PANIC_MS = 200;
+/** The task watchdog, as sdkconfig/sdkconfig.defaults sets it. */
+export const WATCHDOG_MS = 15_000;
 
 export interface StoragePorts {
   readonly keyValue: KeyValue;
@@ -32,13 +49,31 @@ export interface StoragePorts {
 }
 
 /** What a life of the device is built from besides the simulated hardware. */
-export type DeviceOverrides = Partial<Pick<NcpOptions, "Wire" | "crc32" | "initialBaud" | "network">> & {
+export type DeviceOverrides = Partial<
+  Pick<NcpOptions, "Wire" | "crc32" | "initialBaud" | "network" | "wholeDownloadsMax">
+> & {
+  /** How Ferry updates itself, over the simulated port. */
+  readonly selfUpdate?: Partial<SelfUpdateOptions>;
   readonly Digest?: DigestClass;
+  /** What a TLS handshake costs the processor, without a break; nothing by default. */
+  readonly secureHandshakeMs?: number;
   /** Puts something between Ferry and its UART: a benchmark that charges the processor for what Ferry does. */
   readonly wrapSerial?: (io: SerialClass, cpu: SimCpu) => SerialClass;
   /** Puts something between Ferry and its storage: a test that spoils the order in which things become durable. */
   readonly wrapStorage?: (ports: StoragePorts) => StoragePorts;
 };
+
+/** The app that the boot loader has started. */
+export interface RunningApp {
+  /** Label of its partition. */
+  readonly slot: string;
+  /** Both empty where the image does not say. */
+  readonly version: string;
+  readonly projectName: string;
+}
+
+/** What a build does differently; "crash": an exception as it starts; "hang": no answer until the watchdog bites. */
+export type BuildBehavior = DeviceOverrides | "crash" | "hang";
 
 export interface SimDeviceOptions {
   readonly clock: VirtualClock;
@@ -47,6 +82,12 @@ export interface SimDeviceOptions {
   readonly storage?: SimStorage;
   readonly seed?: number;
   readonly overrides?: DeviceOverrides;
+  /** For a button and a light. Absent: Ferry has no panel. */
+  readonly pins?: SimPins;
+  /** Its way online. Absent: Ferry knows no network and no cloud, and offers come by hand. */
+  readonly online?: SimOnline;
+  /** Asked at each start of an app. Its overrides go before those above. */
+  readonly build?: (app: RunningApp) => BuildBehavior;
   readonly onNews?: (news: NcpNews) => void;
   /** Power has failed, at this operation. Someone may call powerOn() again. */
   readonly onPowerCut?: (operation: string, kind: CutKind) => void;
@@ -59,11 +100,12 @@ export class SimDevice {
   readonly #random: Random;
   #cpu: SimCpu | undefined;
   #ncp: Ncp | undefined;
-  /** Boots so far. */
+  #running: RunningApp | undefined;
+  /** Apps started so far. */
   boots = 0;
-  /** The longest that one task of any life has held the processor. */
-  longestTaskMs = 0;
-  /** Bytes of bodies that Ferry has read from HTTP responses, over all lives. */
+  /** The longest task of the lives before this one. */
+  #longestEarlierMs = 0;
+  /** Bytes of files that Ferry has read from HTTP responses (200, 206), over all lives. */
   downloadedBytes = 0;
 
   constructor(options: SimDeviceOptions) {
@@ -76,9 +118,19 @@ export class SimDevice {
     });
   }
 
+  /** The longest that one task of any life has held the processor, so far. */
+  get longestTaskMs(): number {
+    return Math.max(this.#longestEarlierMs, this.#cpu?.longestTaskMs ?? 0);
+  }
+
   /** Ferry, while it runs. */
   get ncp(): Ncp | undefined {
     return this.#ncp;
+  }
+
+  /** The app that runs, or tries to: from the boot loader's jump to the next reset. */
+  get running(): RunningApp | undefined {
+    return this.#running;
   }
 
   powerOn(): void {
@@ -91,10 +143,11 @@ export class SimDevice {
     this.power.cut();
   }
 
-  /** A reset without a loss of power. */
-  restart(): void {
+  /** A reset without a loss of power, as by its pin, which is held low for so long. Nothing while it has none. */
+  restart(heldMs = 0): void {
+    if (!this.#cpu) return;
     this.#endLife();
-    this.#bootLater();
+    this.#bootLater(heldMs);
   }
 
   /** Runs something as a task of the device, when its processor is free. */
@@ -104,24 +157,49 @@ export class SimDevice {
     });
   }
 
-  #bootLater(): void {
-    const cpu = new SimCpu(this.#options.clock);
+  #bootLater(heldMs = 0): void {
+    const { clock } = this.#options;
+    const { storage, power } = this;
+    const cpu = new SimCpu(clock);
     this.#cpu = cpu;
-    this.#options.clock.set(() => cpu.run(() => this.#boot(cpu)), BOOT_MS);
+    const load = () => {
+      const life = new Life({ storage, power, cpu, restart: () => this.restart() });
+      clock.set(() => cpu.run(() => this.#start(life, cpu)), life.bootLoaderMs + START_MS);
+    };
+    clock.set(() => cpu.run(load), heldMs + BOOT_LOADER_MS);
   }
 
-  #boot(cpu: SimCpu): void {
-    const { clock, uart, network, overrides = {}, onNews } = this.#options;
+  #start(life: Life, cpu: SimCpu): void {
+    const { clock, overrides = {}, build = () => ({}) } = this.#options;
+    const { version = "", projectName = "" } = this.storage.describeApp(this.storage.partition(life.running)) ?? {};
+    const app = { slot: life.running, version, projectName };
     this.boots++;
-    const life = new Life({ storage: this.storage, power: this.power, cpu });
+    this.#running = app;
+    const behavior = build(app);
+    const restartsAfterMs = behavior === "crash" ? PANIC_MS : behavior === "hang" ? WATCHDOG_MS : undefined;
+    if (restartsAfterMs !== undefined) clock.set(() => cpu.run(() => this.restart()), restartsAfterMs);
+    if (typeof behavior === "object") this.#startFerry(life, cpu, version, { ...overrides, ...behavior });
+  }
+
+  #startFerry(life: Life, cpu: SimCpu, version: string, overrides: DeviceOverrides): void {
+    const { uart, network, onNews, pins, online } = this.#options;
+    const clock = new DeviceClock(this.#options.clock, cpu);
     const onBodyRead = (count: number) => {
       this.downloadedBytes += count;
     };
-    const socket = { network, cpu, life, onBodyRead };
-    const { Digest = SimDigest, wrapSerial = (io) => io, wrapStorage = (ports) => ports, ...rest } = overrides;
+    const {
+      selfUpdate,
+      secureHandshakeMs = 0,
+      Digest = SimDigest,
+      wrapSerial = (io) => io,
+      wrapStorage = (ports) => ports,
+      ...rest
+    } = overrides;
+    const socket = { network, cpu, life, onBodyRead, secureHandshakeMs };
     const { keyValue, root } = wrapStorage({ keyValue: new SimKeyValue(life), root: mountFiles(life) });
     const ncp = new Ncp({
-      clock: new DeviceClock(clock, cpu),
+      ...(version ? { version } : {}),
+      clock,
       serial: { io: wrapSerial(makeSerialClass({ end: uart, cpu, life }), cpu) },
       keyValue,
       storage: {
@@ -135,6 +213,9 @@ export class SimDevice {
       },
       Digest,
       system: { restart: () => this.restart() },
+      selfUpdate: { updater: new SimUpdater(life), ...selfUpdate },
+      ...(online ? { connectivity: connectivityOf(online, { clock, cpu, life, socket }) } : {}),
+      ...(pins ? { panel: panelPorts({ pins, cpu, life }) } : {}),
       random: () => this.#random.next(),
       // Code that catches what a dead port throws may go on for a while, but nobody hears of it.
       onNews: (news) => cpu.alive && onNews?.(news),
@@ -144,11 +225,21 @@ export class SimDevice {
   }
 
   #endLife(): void {
-    this.longestTaskMs = Math.max(this.longestTaskMs, this.#cpu?.longestTaskMs ?? 0);
+    this.#longestEarlierMs = this.longestTaskMs;
     this.#cpu?.kill();
     this.#cpu = undefined;
     this.#ncp = undefined;
+    this.#running = undefined;
     this.#options.uart.close();
     this.#options.network.dropConnections();
+    this.#options.pins?.reset();
   }
+}
+
+function panelPorts(binding: PinBinding): PanelPorts {
+  return {
+    digital: { io: makeDigitalClass(binding) },
+    pwm: { io: makePwmClass(binding) },
+    strip: { io: makeLedStripClass(binding) },
+  };
 }

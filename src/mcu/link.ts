@@ -33,6 +33,8 @@ export interface McuLinkOptions {
   onBaud(baud: number): void;
   /** Any valid payload has arrived. */
   onHeard(): void;
+  /** The line has room for the next message. */
+  onIdle?(): void;
   onFault(call: CallName, error: unknown): void;
 }
 
@@ -71,6 +73,7 @@ export class McuLink {
       onIdle: () => {
         this.session.onSinkIdle();
         this.#actIfIdle();
+        options.onIdle?.();
       },
     });
     this.session = new RpcSession({

@@ -6,7 +6,7 @@ import { PrefetchStatus } from "../rpc/protocol.js";
 import type { RpcSession } from "../rpc/session.js";
 
 /** INVOKE header, offset, length of the chunk and its CRC: what an otaUpdateWrite adds to its chunk. */
-const WRITE_OVERHEAD_BYTES = 6 + 4 + 2 + 4;
+export const WRITE_OVERHEAD_BYTES = 6 + 4 + 2 + 4;
 /** The largest chunk whose otaUpdateWrite fits a frame. */
 export const CHUNK_BYTES_MAX = PAYLOAD_BYTES_MAX - WRITE_OVERHEAD_BYTES;
 
@@ -94,6 +94,7 @@ function serveUpdates(session: RpcSession, domain: McuDomain): void {
 const PREFETCH_STATUS_BY_CAUSE: Readonly<Partial<Record<Failure["cause"], PrefetchStatus>>> = Object.freeze({
   connect: PrefetchStatus.CONNECT_FAILED,
   request: PrefetchStatus.REQUEST_FAILED,
+  budget: PrefetchStatus.REQUEST_FAILED,
   stalled: PrefetchStatus.DOWNLOAD_TIMEOUT,
   "no-space": PrefetchStatus.FS_NO_SPACE,
   storage: PrefetchStatus.FS_WRITE_FAILED,

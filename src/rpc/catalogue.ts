@@ -1,5 +1,6 @@
 /**
- * Every call of Blynk's NCP protocol, as data: 47 that the NCP serves, 10 that the MCU serves.
+ * Every call of Blynk's NCP protocol, as data: 47 that the NCP serves, 10 that the MCU serves. And Ferry's own, `ferry.`,
+ * outside Blynk's uid space: for products that are set up without a phone, and for finding out what went wrong.
  *
  * Types, codecs, hasUID, the simulated MCU, the fuzzers and docs/protocol.md all derive from this table. Arguments and
  * results stand in wire order: Blynk's out-arguments first, its return value (here `ok`, `status` or `state`) last.
@@ -151,6 +152,47 @@ export const calls = deepFreeze({
     1000,
     {},
     { latitude: "string", longitude: "string", olsonId: "string", posixTz: "string", ok: "bool" },
+  ),
+  // the NCP serves: Ferry's own, to be asked for by ncp.hasUID first
+  "ferry.setNetwork": invoke("ncp", 0xfe01, 1000, { ssid: "string", password: "string" }, { ok: "bool" }),
+  "ferry.removeNetwork": invoke("ncp", 0xfe02, 1000, { ssid: "string" }, { ok: "bool" }),
+  "ferry.setCloud": invoke("ncp", 0xfe03, 1000, { host: "string", port: "u16", token: "string" }, { ok: "bool" }),
+  "ferry.connect": invoke("ncp", 0xfe04, 1000, {}, { ok: "bool" }),
+  "ferry.setReceiveBuffer": invoke("ncp", 0xfe05, 1000, { bytes: "u16" }, { ok: "bool" }),
+  "ferry.getConnection": invoke(
+    "ncp",
+    0xfe11,
+    1000,
+    {},
+    { state: "u8", lastError: "u16", meaning: "string", ok: "bool" },
+  ),
+  "ferry.getLinkCounters": invoke(
+    "ncp",
+    0xfe12,
+    1000,
+    {},
+    {
+      framesReceived: "u32",
+      framesSent: "u32",
+      framesDamaged: "u32",
+      noiseBytes: "u32",
+      baudChanges: "u32",
+      callsServed: "u32",
+      unknownUids: "u32",
+      badArguments: "u32",
+      timeouts: "u32",
+      lateResults: "u32",
+      eventsDropped: "u32",
+      valuesDropped: "u32",
+      ok: "bool",
+    },
+  ),
+  "ferry.getLastFailure": invoke(
+    "ncp",
+    0xfe13,
+    1000,
+    {},
+    { stage: "string", cause: "string", offset: "u32", detail: "string", ok: "bool" },
   ),
   // the MCU serves
   "mcu.ping": invoke("mcu", 0x0181, 100, {}, {}),

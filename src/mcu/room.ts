@@ -1,0 +1,55 @@
+/**
+ * How much the MCU can take in.
+ *
+ * Blynk's driver copies each message into one buffer without a look at its end (blynk-ncp.md, 1.7), and on small chips
+ * that buffer has 256 bytes. Nothing negotiates its size, so messages stay below the smallest until the MCU has shown
+ * more: by the chunk that it asks for, or by saying it (ferry.setReceiveBuffer). An MCU that restarts begins anew: it
+ * may run another firmware, or have been in its boot loader.
+ */
+
+import { PAYLOAD_BYTES_MAX } from "../frame/layout.js";
+import type { RpcSession } from "../rpc/session.js";
+import { WRITE_OVERHEAD_BYTES } from "./service.js";
+
+/** Fits a buffer of 256 bytes with the CRC, and with the NUL that vPinChange handlers write behind the value. */
+export const SAFE_PAYLOAD_BYTES = 240;
+/** Of an MCU's buffer, what is not the message: CRC-8 and that NUL. */
+const BUFFER_OVERHEAD_BYTES = 2;
+/** Opcode, uid, pin, and the length of the value. */
+const PIN_CHANGE_OVERHEAD_BYTES = 2 + 2 + 2 + 2;
+
+export class McuRoom {
+  readonly #session: RpcSession;
+
+  constructor(session: RpcSession) {
+    this.#session = session;
+    this.forget();
+  }
+
+  /** The longest value of a pin. */
+  get valueBytesMax(): number {
+    return this.#session.peerRoomBytes - PIN_CHANGE_OVERHEAD_BYTES;
+  }
+
+  forget(): void {
+    this.#session.peerRoomBytes = SAFE_PAYLOAD_BYTES;
+  }
+
+  /** The MCU has asked for chunks of this size. Its buffer may end with one, and a pin's value has a NUL behind it. */
+  onChunkAsked(chunkBytes: number): void {
+    this.#grow(chunkBytes + WRITE_OVERHEAD_BYTES - 1);
+  }
+
+  /** The MCU has told its buffer's size. False when it is too small for the protocol. */
+  onBufferTold(bytes: number): boolean {
+    const payloadBytes = bytes - BUFFER_OVERHEAD_BYTES;
+    if (payloadBytes < SAFE_PAYLOAD_BYTES) return false;
+    this.#grow(payloadBytes);
+    return true;
+  }
+
+  #grow(payloadBytes: number): void {
+    const { peerRoomBytes } = this.#session;
+    this.#session.peerRoomBytes = Math.min(PAYLOAD_BYTES_MAX, Math.max(peerRoomBytes, payloadBytes));
+  }
+}

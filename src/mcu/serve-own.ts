@@ -1,0 +1,44 @@
+/**
+ * Ferry's own calls (`ferry.` in the catalogue): the first setup over the UART, for products whose users have no phone,
+ * and what an engineer wants to know when something went wrong.
+ */
+
+import type { Failure } from "../base/failure.js";
+import { cutUtf8 } from "../base/utf8.js";
+import type { Results } from "../rpc/catalogue.js";
+import type { RpcSession } from "../rpc/session.js";
+
+/** Cut to this, a failure's sentence fits the smallest MCU's buffer with stage and cause. */
+export const DETAIL_BYTES_MAX = 120;
+
+export interface OwnDomain {
+  /** An empty password: an open network. Durable when true. */
+  setNetwork(ssid: string, password: string): boolean;
+  removeNetwork(ssid: string): boolean;
+  /** An empty host: the default one; port 0: the transport's own. Durable when true. */
+  setCloud(host: string, port: number, token: string): boolean;
+  /** Uses what is stored from now on; false when that is not enough. */
+  connect(): boolean;
+  /** How much the MCU can take in one message. */
+  setReceiveBuffer(bytes: number): boolean;
+  readonly connection: { readonly state: number; readonly lastError: number; readonly meaning: string };
+  readonly linkCounters: Omit<Results<"ferry.getLinkCounters">, "ok">;
+  /** Of the last update that failed or was rolled back, the MCU's or Ferry's. */
+  readonly lastFailure: Failure | undefined;
+}
+
+export function serveOwn(session: RpcSession, domain: OwnDomain): void {
+  session.serve("ferry.setNetwork", ({ ssid, password }) => ({ ok: domain.setNetwork(ssid, password) }));
+  session.serve("ferry.removeNetwork", ({ ssid }) => ({ ok: domain.removeNetwork(ssid) }));
+  session.serve("ferry.setCloud", ({ host, port, token }) => ({ ok: domain.setCloud(host, port, token) }));
+  session.serve("ferry.connect", () => ({ ok: domain.connect() }));
+  session.serve("ferry.setReceiveBuffer", ({ bytes }) => ({ ok: domain.setReceiveBuffer(bytes) }));
+  session.serve("ferry.getConnection", () => ({ ...domain.connection, ok: true }));
+  session.serve("ferry.getLinkCounters", () => ({ ...domain.linkCounters, ok: true }));
+  session.serve("ferry.getLastFailure", () => {
+    const failed = domain.lastFailure;
+    if (!failed) return { stage: "", cause: "", offset: 0, detail: "", ok: false };
+    const { stage, cause, offset = 0, detail } = failed;
+    return { stage, cause, offset, detail: cutUtf8(detail, DETAIL_BYTES_MAX), ok: true };
+  });
+}

@@ -1,0 +1,252 @@
+/**
+ * What makes Ferry a device of a cloud: a room of ncp.ts, where settings, lifecycle, clock, network and cloud meet.
+ *
+ * Data flows one way through it: from the MCU's calls into settings, lifecycle and uplink; from network and cloud into
+ * what the MCU is told.
+ */
+
+import type { Crc32 } from "../base/crc.js";
+import type { FailureCode } from "../base/failure-code.js";
+import type { CloudAccess, CloudIdentity, CloudTransport } from "../cloud/cloud.js";
+import { Uplink } from "../cloud/uplink.js";
+import type { Offer } from "../image/offer.js";
+import { Lifecycle, type LifecycleSetup } from "../lifecycle/lifecycle.js";
+import type { Phase } from "../lifecycle/lifecycle-state.js";
+import type { Clock } from "../ports.js";
+import { DEFAULT_VENDOR, deviceSuffix, hotspotName } from "../provision/hotspot-name.js";
+import type { Network } from "../settings/networks.js";
+import { Settings } from "../settings/settings.js";
+import type { DurableRecord } from "../settings/stored-value.js";
+import { type Rtc, WallClock, type WallClockEvent } from "../time/wall-clock.js";
+import { CloudLink } from "./cloud-link.js";
+import { PinChanges, type PinChangesOptions } from "./pin-changes.js";
+import { type ReportTarget, UpdateReport } from "./update-report.js";
+import { Wifi, type WifiPorts } from "./wifi.js";
+
+/** Where Blynk's devices log in unless somebody said otherwise. */
+export const DEFAULT_HOST = "blynk.cloud";
+
+/** How a product gets online. */
+export interface ConnectivityOptions {
+  wifi: WifiPorts;
+  /** Stored at a start at which no network is. */
+  firstNetwork?: Network;
+  cloud: CloudTransport;
+  /** The ways in which a person can give Ferry its settings; absent: only the MCU can (ferry.setNetwork). */
+  setup?: LifecycleSetup;
+  /** Whether the cloud honours the times of values that were kept while it was away. */
+  cloudTellsTime?: boolean;
+  defaultHost?: string;
+  /** How the cloud hears of updates. */
+  report?: ReportTarget;
+  rtc?: Rtc;
+}
+
+export interface OnlineOptions {
+  clock: Clock;
+  crc32: Crc32;
+  random(): number;
+  /** Opens the two-slot record of that name. */
+  record(name: string): DurableRecord;
+  connectivity: ConnectivityOptions;
+  /** What the MCU has named of itself. */
+  identity(): CloudIdentity;
+  templateName(): string | undefined;
+  pins: PinChangesOptions;
+  /** Tells the MCU the state. */
+  announce(): void;
+  onWallClock(event: WallClockEvent): void;
+  onProvisioned(): void;
+  onOffer(offer: Offer): void;
+  onCloudAccepted(): void;
+  /** The cloud asks for a restart. */
+  onRebootAsked(): void;
+  onPhase(phase: Phase, lastError: FailureCode | undefined): void;
+  onFault(detail: string): void;
+}
+
+const NO_SETUP: LifecycleSetup = Object.freeze({ open() {}, close() {} });
+
+export class Online {
+  readonly settings: Settings;
+  readonly lifecycle: Lifecycle;
+  readonly wallClock: WallClock;
+  readonly uplink: Uplink;
+  readonly pins: PinChanges;
+  readonly report: UpdateReport;
+  readonly wifi: Wifi;
+  readonly #options: OnlineOptions;
+
+  constructor(options: OnlineOptions) {
+    this.#options = options;
+    const { clock, connectivity, record, onFault } = options;
+    this.settings = new Settings({ record, random: () => options.random(), onFault });
+    this.#storeFirst(connectivity.firstNetwork);
+    this.wallClock = new WallClock({
+      clock,
+      location: this.settings.location,
+      onEvent: (event) => options.onWallClock(event),
+      ...(connectivity.rtc ? { rtc: connectivity.rtc } : {}),
+    });
+    this.uplink = new Uplink({
+      clock,
+      transport: connectivity.cloud,
+      tellsTime: connectivity.cloudTellsTime ?? false,
+      wallTimeMs: () => this.wallClock.unixMs,
+    });
+    this.pins = new PinChanges(options.pins);
+    this.report = new UpdateReport({
+      uplink: this.uplink,
+      target: connectivity.report ?? {},
+      record: record("report"),
+      onFault,
+    });
+    this.wifi = this.#makeWifi(connectivity.wifi);
+    this.lifecycle = this.#makeLifecycle();
+  }
+
+  onMcuInitialized(): void {
+    this.uplink.onMcuRestarted();
+    this.pins.clear();
+    this.lifecycle.onMcuInitialized();
+    this.wallClock.onMcuReady();
+  }
+
+  onMcuLost(): void {
+    this.wifi.tests.stop();
+    this.pins.clear();
+    this.lifecycle.onMcuLost();
+    this.wallClock.onMcuLost();
+  }
+
+  /** `undefined` before the MCU has named its template. */
+  get hotspotName(): string | undefined {
+    const templateName = this.#options.templateName();
+    if (templateName === undefined) return undefined;
+    const vendor = this.settings.vendor.prefix ?? DEFAULT_VENDOR;
+    const suffix = deviceSuffix(this.wifi.macBytes ?? new Uint8Array(6), this.#options.crc32);
+    return hotspotName({ vendor, templateName, suffix });
+  }
+
+  /** Where factory tests and logins go without settings that say otherwise. */
+  get defaultHost(): string {
+    return this.settings.vendor.server ?? this.#options.connectivity.defaultHost ?? DEFAULT_HOST;
+  }
+
+  /** Everything but the images; the restart that has to follow makes a new device of it. */
+  factoryReset(): void {
+    this.settings.notePlannedBoot();
+    this.settings.factoryReset();
+  }
+
+  close(): void {
+    this.lifecycle.close();
+    this.wifi.tests.stop();
+    this.wallClock.close();
+    this.uplink.close();
+  }
+
+  #storeFirst(network: Network | undefined): void {
+    if (!network || this.settings.networks.length > 0) return;
+    const problem = this.settings.saveNetwork(network);
+    if (problem) this.#options.onFault(`the product's own network was not stored: ${problem}`);
+  }
+
+  #makeWifi(ports: WifiPorts): Wifi {
+    const { settings } = this;
+    return new Wifi({
+      ...ports,
+      clock: this.#options.clock,
+      networks: () => settings.networks,
+      onJoined: (ssid) => settings.noteNetworkUsed(ssid),
+      defaultHost: () => this.defaultHost,
+      // Only a device at the factory: a customer's must not lose its network to a test.
+      mayTest: () => this.lifecycle.initialized && !this.lifecycle.configured,
+      hotspotName: () => this.hotspotName,
+    });
+  }
+
+  #makeLifecycle(): Lifecycle {
+    const { clock, random, connectivity, announce, onProvisioned, onPhase } = this.#options;
+    const { settings, wallClock } = this;
+    return new Lifecycle({
+      clock,
+      random: () => random(),
+      net: this.wifi.net,
+      cloud: this.#makeCloudLink(connectivity.cloud),
+      setup: connectivity.setup ?? NO_SETUP,
+      settings: {
+        get configured() {
+          return settings.configured;
+        },
+        get skips() {
+          return settings.skips;
+        },
+        storeSkips: (skips) => settings.storeSkips(skips),
+        commit: () => settings.commit(),
+        dropCandidate: () => settings.dropCandidate(),
+        eraseConfig: () => {
+          settings.eraseConfig();
+          wallClock.setLocation(undefined);
+        },
+      },
+      announce: () => announce(),
+      onProvisioned: () => onProvisioned(),
+      onPhase: (phase, lastError) => {
+        if (phase === "connected") this.report.onCloudUp();
+        else this.report.onCloudLost();
+        onPhase(phase, lastError);
+      },
+    });
+  }
+
+  #makeCloudLink(transport: CloudTransport): CloudLink {
+    const { clock, identity, onOffer, onCloudAccepted, onRebootAsked } = this.#options;
+    return new CloudLink({
+      clock,
+      transport,
+      uplink: this.uplink,
+      access: () => this.#access(),
+      identity: () => identity(),
+      onAccepted: () => onCloudAccepted(),
+      news: {
+        onPin: (vpin, value) => this.pins.add(vpin, value),
+        onOffer: (offer) => onOffer(offer),
+        onTime: ({ timeMs, zoneName, posixTz }) => {
+          if (timeMs !== undefined) this.wallClock.setCloudTime(timeMs);
+          if (zoneName !== undefined || posixTz !== undefined) this.#learnLocation({ olsonId: zoneName, posixTz });
+        },
+        onLocation: (latitude, longitude) => this.#learnLocation({ latitude, longitude }),
+        onMetadata: () => {}, // no call of the protocol takes it to the MCU
+        onReboot: () => onRebootAsked(),
+        onReconfigure: () => this.lifecycle.startConfig(),
+      },
+    });
+  }
+
+  #access(): CloudAccess | undefined {
+    const { cloud } = this.settings;
+    return cloud && { ...cloud, host: cloud.host ?? this.defaultHost };
+  }
+
+  /** Kept before it is used: the MCU may ask for it in the next life. The cloud tells it in parts. */
+  #learnLocation(part: {
+    latitude?: string;
+    longitude?: string;
+    olsonId?: string | undefined;
+    posixTz?: string | undefined;
+  }): void {
+    const { onFault } = this.#options;
+    const known = this.settings.location ?? { latitude: "", longitude: "", olsonId: "", posixTz: "" };
+    const location = {
+      latitude: part.latitude ?? known.latitude,
+      longitude: part.longitude ?? known.longitude,
+      olsonId: part.olsonId ?? known.olsonId,
+      posixTz: part.posixTz ?? known.posixTz,
+    };
+    const problem = this.settings.saveLocation(location);
+    if (problem) onFault(`the location was not stored: ${problem}`);
+    const wrong = this.wallClock.setLocation(location);
+    if (wrong) onFault(`the cloud's time zone ${wrong}`);
+  }
+}
