@@ -144,6 +144,17 @@ describe("An image", () => {
     ["build", "another day"],
   ]);
 
+  const ncp = tagged([
+    ["ncp", "2.0.0"],
+    ["fw-type", "TMPL"],
+  ]);
+  const app = (project: string) => ({
+    segmentCount: 1,
+    chipId: 0,
+    hashAppended: true,
+    app: { project, version: "2.0.0", elfSha256: "" },
+  });
+
   const rows: readonly (readonly [string, Partial<Offer>, Partial<ImageFacts>, RegExp | undefined])[] = [
     ["of the offered size, without a tag", {}, {}, undefined],
     ["of the offered digests", { sha256: SHA256, md5: MD5 }, {}, undefined],
@@ -174,15 +185,12 @@ describe("An image", () => {
       /type "TMPX", offered was "TMPL"/,
     ],
     ["of a type in other letters", {}, tagged([["fw-type", "tmpl"]]), /type "tmpl"/],
-    [
-      "for the NCP itself",
-      {},
-      tagged([
-        ["ncp", "2.0.0"],
-        ["fw-type", "TMPL"],
-      ]),
-      /for the NCP, not for the MCU/,
-    ],
+    ["of Ferry, offered for the MCU", { target: "mcu" }, ncp, /^it is firmware of Ferry itself, offered for the MCU$/],
+    ["of an MCU, offered for Ferry", { target: "ncp" }, full, /^it is firmware of an MCU, offered for Ferry itself$/],
+    ["of Ferry, offered for Ferry", { target: "ncp" }, ncp, undefined],
+    ["of Ferry, offered for whom it may concern", {}, ncp, undefined],
+    ["of Ferry by its app descriptor, offered for the MCU", { target: "mcu" }, { esp: app("ferry") }, /Ferry itself/],
+    ["of an MCU that is an ESP32", { target: "mcu" }, { esp: app("thermostat") }, undefined],
   ];
   for (const [what, offer, changes, says] of rows) {
     it(`${what} is ${says ? "not " : ""}the offered one`, () => {

@@ -3,12 +3,18 @@
 import { assert } from "chai";
 import { Workbench } from "../host/peers/workbench.js";
 import { ADOPTION_MS } from "../src/ncp.js";
+import { NcpState } from "../src/rpc/protocol.js";
 
 describe("after a restart of Ferry's that the MCU did not notice", () => {
-  for (const [who, behavior] of [
-    ["Zephyr at the initial baud", { bringUp: "zephyr", targetBaud: 38_400, hasNcpResetPin: true }],
+  for (const [who, initializations, behavior] of [
     [
-      "the low-level example, which sends a value now and then",
+      "Zephyr at the initial baud, once it has heard the state and initialized",
+      2,
+      { bringUp: "zephyr", targetBaud: 38_400 },
+    ],
+    [
+      "the low-level example, which sends a value now and then and never initializes again",
+      1,
       { bringUp: "low-level", targetBaud: 38_400, virtualWriteEveryMs: 10_000 },
     ],
   ] as const) {
@@ -18,15 +24,30 @@ describe("after a restart of Ferry's that the MCU did not notice", () => {
       bench.start();
       bench.offer();
       bench.runUntil(() => bench.last("phase")?.phase === "open", 10_000, "an offer without an answer");
+      const { boots } = bench.device;
       bench.device.powerOff();
       bench.mcu.behavior.acceptOffer = true;
+      bench.runUntil(() => bench.device.boots === boots + 1, 10_000, "Ferry's return");
+      const { initializations: before } = bench.mcu.record;
+      bench.clock.advance(ADOPTION_MS - 1_000);
+      assert.equal(bench.mcu.record.initializations, before, "it noticed by itself");
       bench.runUntil(() => bench.count("ferried") > 0, 10 * 60_000, "a chunk");
-      assert.equal(bench.device.boots, 2);
-      assert.equal(bench.mcu.record.initializations, 1, "it initialized by itself");
+      assert.equal(bench.mcu.record.initializations, initializations);
       assert.equal(bench.awaitVerdict().kind, "succeeded");
       assert.isTrue(bench.mcuRunsNewImage);
     });
   }
+
+  it("tells the state once", () => {
+    const mcu = { bringUp: "low-level", targetBaud: 38_400, virtualWriteEveryMs: 10_000 } as const;
+    const bench = new Workbench({ mcu });
+    bench.start();
+    bench.clock.advance(1_000);
+    bench.device.restart();
+    bench.clock.advance(10 * ADOPTION_MS);
+    const states = bench.mcu.record.events.map(({ text }) => Number(text));
+    assert.deepEqual(states, [NcpState.IDLE, NcpState.NOT_INITIALIZED]);
+  });
 
   it("leaves an MCU alone that initializes by itself", () => {
     const bench = new Workbench({ mcu: { prefetch: true } });

@@ -6,7 +6,7 @@ import { failure } from "../src/base/failure.js";
 import type { FirmwareInfo } from "../src/image/info-tag.js";
 import type { Offer } from "../src/image/offer.js";
 import { IDLE, OFFERS_MAX, stepUpdate, type UpdateEvent, type UpdateState } from "../src/update/update-machine.js";
-import { decodeUpdate, encodeUpdate } from "../src/update/update-record.js";
+import { encodeUpdate, recallUpdate } from "../src/update/update-record.js";
 
 const OLD: FirmwareInfo = { type: "T", version: "1.0.0", build: "" };
 const NEW: FirmwareInfo = { type: "T", version: "2.0.0", build: "" };
@@ -151,6 +151,56 @@ describe("the update machine", () => {
     });
   });
 
+  describe("while the download is held", () => {
+    const HELD: UpdateEvent = { kind: "staging-held", failure: failure("download", "budget", "too often") };
+    const RELEASED: UpdateEvent = { kind: "staging-released" };
+
+    it("lets the MCU go, without a verdict, and offers the update again when the download goes on", () => {
+      const held = run(READY, OFFERED, YES, PREFETCH, HELD);
+      assert.deepEqual(held.last, ["prefetch budget"]);
+      assert.equal(held.state.phase, "queued");
+      assert.isUndefined(held.state.verdict);
+      const released = run(READY, OFFERED, YES, PREFETCH, HELD, RELEASED);
+      assert.deepEqual(released.last, ["make-offer", "wait offer"]);
+      assert.deepEqual(run(READY, OFFERED, YES, PREFETCH, HELD, RELEASED, YES, START).last, ["start true", "serve"]);
+    });
+
+    it("breaks off a transfer that waits for the rest", () => {
+      assert.deepEqual(run(READY, OFFERED, YES, START, HELD).last, ["stop-serving", "cancel-mcu"]);
+    });
+
+    it("says no to Start, why to Prefetch, and makes no offer, whatever the MCU does", () => {
+      const held = [READY, OFFERED, YES, PREFETCH, HELD] as const;
+      assert.deepEqual(run(...held, START).last, ["start false"]);
+      assert.deepEqual(run(...held, PREFETCH).last, ["prefetch budget"]);
+      for (const event of [READY, { kind: "mcu-adopted" }, { kind: "timeout", wait: "offer" }, YES] as UpdateEvent[]) {
+        assert.deepEqual(run(...held, event).last, [], event.kind);
+      }
+      assert.deepEqual(run(...held, START, PREFETCH, READY, RELEASED).last, ["make-offer", "wait offer"]);
+    });
+
+    it("offers as often as ever afterwards: the MCU had answered", () => {
+      let events: UpdateEvent[] = [READY, OFFERED];
+      for (let day = 0; day < 2 * OFFERS_MAX; day++) events = [...events, YES, PREFETCH, HELD, RELEASED];
+      assert.equal(run(...events).state.phase, "offering");
+    });
+
+    it("keeps a verdict that was there before", () => {
+      const timeout: UpdateEvent = { kind: "timeout", wait: "accepted" };
+      const { state } = run(READY, OFFERED, YES, PREFETCH, timeout, HELD, RELEASED);
+      assert.deepEqual([state.phase, state.staging], ["ended", "fetching"]);
+    });
+
+    it("begins another offer at once", () => {
+      const { state, last } = run(READY, OFFERED, YES, PREFETCH, HELD, {
+        ...OFFERED,
+        offer: { ...OFFER, url: "http://h/2" },
+      });
+      assert.deepEqual(last, ["remember", "make-offer", "wait offer"]);
+      assert.equal(state.staging, "none");
+    });
+  });
+
   describe("when the MCU restarts", () => {
     it("stops serving and offers again", () => {
       assert.deepEqual(run(READY, OFFERED, YES, START, READY).last, ["stop-serving", "make-offer", "wait offer"]);
@@ -227,7 +277,7 @@ describe("the update machine", () => {
       const { state } = run(...events);
       assert.deepEqual(state.lastGood, expected, what);
       const body = encodeUpdate(state);
-      assert.deepEqual(body && decodeUpdate(body).lastGood, expected, `${what}, recalled`);
+      assert.deepEqual(body && recallUpdate({ kind: "valid", body }).lastGood, expected, `${what}, recalled`);
     }
   });
 
@@ -242,7 +292,7 @@ describe("the update machine", () => {
       const { state } = run(...events);
       const body = encodeUpdate(state);
       if (!body) throw new Error("no record");
-      const recalled = decodeUpdate(body);
+      const recalled = recallUpdate({ kind: "valid", body });
       assert.equal(recalled.phase, phase);
       assert.deepEqual(recalled.offer, OFFER);
       assert.deepEqual(recalled.previous, OLD);
@@ -250,9 +300,14 @@ describe("the update machine", () => {
     }
   });
 
+  it("begins idle without a record, or with one that is damaged", () => {
+    for (const kind of ["absent", "damaged"] as const) assert.deepEqual(recallUpdate({ kind }), IDLE);
+  });
+
   it("begins idle where the record makes no sense", () => {
     for (const text of ["", "null", "[]", "{}", '{"offer":{}}', '{"offer":7}', "{", '{"offer":{"url":1}}']) {
-      assert.equal(decodeUpdate(new Uint8Array([...text].map((letter) => letter.charCodeAt(0)))).phase, "idle", text);
+      const body = new Uint8Array([...text].map((letter) => letter.charCodeAt(0)));
+      assert.equal(recallUpdate({ kind: "valid", body }).phase, "idle", text);
     }
   });
 });

@@ -5,7 +5,8 @@
  */
 
 import { assert } from "chai";
-import type { StoragePorts } from "../../host/sim/device.js";
+import { makeFerryImage } from "../../host/peers/ferry-image.js";
+import type { RunningApp, StoragePorts } from "../../host/sim/device.js";
 import { CUT_KINDS } from "../../host/sim/power.js";
 import { type CommandOptions, parseOptions } from "../../host/sweep/options.js";
 import { makeReport, renderReport, type SweepReport } from "../../host/sweep/report.js";
@@ -63,7 +64,7 @@ describe("The power-cut sweep", () => {
 
     it("says so in a table", () => {
       const text = renderReport(report);
-      assert.match(text, /^prefetch@s +9 /m);
+      assert.match(text, /^prefetch@s +10 /m);
       assert.match(text, /: 0 bricks, 0 wrong images, 0 failures;/);
     });
   });
@@ -130,11 +131,41 @@ describe("The power-cut sweep", () => {
     assert.deepEqual(problems, [{ kind: "brick", detail: "flash is worn out" }]);
   });
 
+  describe("where Ferry updates itself", () => {
+    const scenario = makeScenario("self-install", "s");
+
+    it("calls it a brick when Ferry forgets what it was about to do", () => {
+      const wrapStorage = ({ keyValue, root }: StoragePorts) => ({ keyValue: forgetful(keyValue, "self."), root });
+      const options = { seed: 1, cuts: [], overrides: { wrapStorage } };
+      const { problems } = runSchedule({ scenario: makeScenario("self-crash", "s"), ...options });
+      assert.deepEqual(problems, [
+        { kind: "brick", detail: "after 4 offers Ferry 1.0.0 runs from ota_0; Ferry has no verdict" },
+      ]);
+    });
+
+    it("finds a build that is no build of the cloud's", () => {
+      const [path = "", bytes = 0] = scenario.steps.flatMap(({ image }) => [image.path, image.bytes.length]);
+      const other = makeFerryImage({ version: "1.1.0", bytes: Number(bytes), seed: 77 });
+      const server = { files: { [path]: { bytes: other } } };
+      const { problems } = runSchedule({ scenario: { ...scenario, server }, seed: 1, cuts: [] });
+      assert.deepEqual(problems, [
+        { kind: "wrong-bytes", detail: "ota_1 is booted, and holds no build of the cloud's" },
+      ]);
+    });
+
+    it("is not content with the old build when nothing has happened to the new one", () => {
+      const build = ({ version }: RunningApp) => (version === "1.1.0" ? "hang" : {});
+      const { problems } = runSchedule({ scenario: { ...scenario, build }, seed: 1, cuts: [] });
+      assert.lengthOf(problems, 1);
+      assert.match(problems[0]?.detail ?? "", /^after 4 offers Ferry 1\.0\.0 runs from ota_0; Ferry says rolled-back:/);
+    });
+  });
+
   describe("when it replays", () => {
     it("repeats a run exactly", () => {
-      const once = replay(scheduleOf("prefetch@s1:6.unsynced-kept"));
-      const second = once.operations.find(({ number, kinds }) => number > 6 && kinds.includes("torn-bits"));
-      const schedule = scheduleOf(`prefetch@s1:6.unsynced-kept+${second?.number}.torn-bits`);
+      const once = replay(scheduleOf("prefetch@s1:7.unsynced-kept"));
+      const second = once.operations.find(({ number, kinds }) => number > 7 && kinds.includes("torn-bits"));
+      const schedule = scheduleOf(`prefetch@s1:7.unsynced-kept+${second?.number}.torn-bits`);
       const twice = replay(schedule);
       assert.deepEqual(twice.struck, [
         ...once.struck,
@@ -236,6 +267,23 @@ class Backlog {
 function spoil({ keyValue, root }: StoragePorts, late: Late): StoragePorts {
   const backlog = new Backlog(late);
   return { keyValue: new EarlyRecords(keyValue, backlog), root: new LateDirectory(root, backlog) };
+}
+
+/** A store that says it has stored what begins with this, and has not. */
+function forgetful(keyValue: KeyValue, prefix: string): KeyValue {
+  return {
+    open: (options) => {
+      const domain = keyValue.open(options);
+      return {
+        read: (key) => domain.read(key),
+        write: (key, value) => {
+          if (!key.startsWith(prefix)) domain.write(key, value);
+        },
+        delete: (key) => domain.delete(key),
+        close: () => domain.close(),
+      };
+    },
+  };
 }
 
 class EarlyRecords implements KeyValue {

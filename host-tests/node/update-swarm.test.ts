@@ -114,6 +114,8 @@ describe("a swarm of faults", () => {
         seed,
         mcu: drawMcu(random, Math.ceil(imageBytes / 1024)),
         server: drawServer(random, imageBytes),
+        // Its own bound would have a download wait for a day here: update-budget.test.ts.
+        overrides: { wholeDownloadsMax: 100 },
         powerReturnsAfterMs: 1_000 + random.below(20_000),
       });
       const old = bench.mcu.runningSha256();

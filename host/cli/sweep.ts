@@ -1,5 +1,5 @@
 /**
- * `npm run sweep`: the proof that no power cut harms the MCU. See sweep/options.ts for what it takes, sweep/report.ts
+ * `npm run sweep`: the proof that no power cut harms the MCU, nor Ferry itself. See sweep/options.ts for what it takes, sweep/report.ts
  * for what it gives. The work is shared among threads, each of which does its shard of the schedules.
  *
  * Exit codes: 0 proven, 1 a brick, wrong bytes or another failure, 2 bad options, with one line on standard error.

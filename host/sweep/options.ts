@@ -6,7 +6,8 @@ import { type Geometry, parseId, type Schedule, SEED_MAX } from "./schedule.js";
 export const HELP = `usage: npm run sweep -- [options]
 
 Cuts the power of a simulated device at every durable operation of an update, in every way, and proves from outside
-that the MCU ends with exactly the offered bytes or exactly its old ones.
+that the MCU ends with exactly the offered bytes or exactly its old ones; and, where Ferry updates itself, that there
+is always a whole build of Ferry to boot, which in the end is the new one, confirmed, or the old one.
 
   --scenario NAME   only this one (may be repeated): ${SCENARIO_NAMES.join(", ")}
   --depth 1|2       cuts in one update (2)

@@ -6,16 +6,17 @@
  * every event, at the flash chip's own complaints, and at what Ferry downloads.
  */
 
-import type { Offer } from "../../src/image/offer.js";
+import type { NcpNews } from "../../src/ncp.js";
 import { RpcStatus } from "../../src/rpc/protocol.js";
 import { SEGMENT_BYTES } from "../../src/store/segments.js";
 import { CHECKPOINT_BYTES } from "../../src/store/slot-body.js";
 import { NodeDigest } from "../node/digest.js";
-import { SERVER_HOST, Workbench } from "../peers/workbench.js";
+import { Workbench } from "../peers/workbench.js";
 import type { DeviceOverrides } from "../sim/device.js";
 import type { Operation, StruckCut } from "../sim/power.js";
 import { Random } from "../sim/random.js";
 import { SimStorage } from "../sim/storage.js";
+import { Failed, FerryOracle, McuOracle, type Oracle, type Problem } from "./oracle.js";
 import type { CloudImage, Moment, Scenario, Step } from "./scenarios.js";
 import type { Cut } from "./schedule.js";
 
@@ -30,15 +31,10 @@ const OFFERS_MAX = 4;
 const SETTLE_MS = 5_000;
 const PING_PATIENCE_MS = 120_000;
 const PING_AGAIN_MS = 5_000;
+/** Ferry's own bound would make an update wait a day that lost its power three times in its first segment. */
+const WHOLE_DOWNLOADS_MAX = 100;
 /** After one cut Ferry may fetch so much again: the larger of what it makes durable at once, by the place. */
 export const REFETCHED_BYTES_MAX = Math.max(SEGMENT_BYTES, CHECKPOINT_BYTES);
-
-export type ProblemKind = "brick" | "wrong-bytes" | "refetched" | "flash-misuse" | "missed";
-
-export interface Problem {
-  readonly kind: ProblemKind;
-  readonly detail: string;
-}
 
 export interface RunResult {
   /** From the begin of what is swept to the end of the run. */
@@ -51,8 +47,8 @@ export interface RunResult {
    * and a cut caught in flight is not among them: no program can keep that.
    */
   readonly downloadedBytes: number;
-  /** What of them was fetched again nobody can tell, where the server has another image by then. */
-  readonly serverChanges: boolean;
+  /** How much of them was fetched again says nothing: see Scenario. */
+  readonly mayFetchAgain: boolean;
   readonly problems: readonly Problem[];
 }
 
@@ -69,24 +65,12 @@ export function runSchedule(options: RunOptions): RunResult {
   return new Run(options).result();
 }
 
-/** Thrown by the oracle: there is no use in going on. */
-class Failed extends Error {
-  readonly problem: Problem;
-
-  constructor(kind: ProblemKind, detail: string) {
-    super(detail);
-    this.problem = { kind, detail };
-  }
-}
-
 class Run {
   readonly #options: RunOptions;
   readonly #bench: Workbench;
   readonly #operations: Operation[] = [];
   readonly #seen = new Set<Moment>();
-  /** Of the images, by content: what the MCU may run. */
-  readonly #allowed: Uint8Array[];
-  #judged: Uint8Array;
+  readonly #oracle: Oracle;
   /** Operations before the first one that is swept; `undefined` before that is known. */
   #base: number | undefined;
   #sweptOperations: number | undefined;
@@ -96,19 +80,22 @@ class Run {
   constructor(options: RunOptions) {
     this.#options = options;
     const { scenario, seed } = options;
+    const app = scenario.ferry ? { app: scenario.ferry } : {};
     const images = [...scenario.before, ...scenario.steps].map(({ image }) => image);
     this.#bench = new Workbench({
       mcu: { ...scenario.mcu, digestCalls: false },
       server: serverOf(scenario, images),
-      storage: new SimStorage({ partitions: scenario.partitions, random: new Random(seed) }),
-      overrides: { Digest: NodeDigest, ...options.overrides },
+      storage: new SimStorage({ partitions: scenario.partitions, random: new Random(seed), ...app }),
+      ...(scenario.build ? { build: scenario.build } : {}),
+      overrides: { Digest: NodeDigest, wholeDownloadsMax: WHOLE_DOWNLOADS_MAX, ...options.overrides },
       image: images[0]?.bytes ?? new Uint8Array(0),
       seed,
-      onNews: (news) => this.#onNews(news.kind),
+      onNews: (news) => this.#onNews(news),
+      onPowerCut: () => this.#oracle.onCut(),
       powerReturnsAfterMs: POWER_RETURNS_AFTER_MS,
     });
-    this.#judged = this.#bench.mcu.running.image;
-    this.#allowed = [this.#judged];
+    const bench = this.#bench;
+    this.#oracle = scenario.ferry ? new FerryOracle(bench, scenario.ferry) : new McuOracle(bench, scenario.replacement);
   }
 
   result(): RunResult {
@@ -130,7 +117,7 @@ class Run {
       sweptOperations: this.#sweptOperations ?? this.#operations.length,
       struck: struck.map((cut) => ({ ...cut, operation: cut.operation - (this.#base ?? 0) })),
       downloadedBytes,
-      serverChanges: this.#options.scenario.replacement !== undefined,
+      mayFetchAgain: this.#options.scenario.mayFetchAgain,
       problems,
     };
   }
@@ -149,7 +136,7 @@ class Run {
     // A cut that is still to come, or what the last one has left undone.
     this.#advance(() => false, SETTLE_MS);
     this.#await(() => this.#isUp, BOOT_PATIENCE_MS, "Ferry does not boot");
-    for (const step of scenario.steps.slice(-1)) if (!this.#isDone(step)) this.#update(step);
+    for (const step of scenario.steps.slice(-1)) if (!this.#oracle.isDone(step)) this.#update(step);
     this.#assertAnswers();
     const { struck } = bench.device.power;
     if (struck.length < cuts.length) throw new Failed("missed", `only ${struck.length} of ${cuts.length} cuts struck`);
@@ -171,9 +158,10 @@ class Run {
     power.plan(next && { operation: base + next.operation, kind: next.kind });
   }
 
-  #onNews(kind: string): void {
-    if (kind === "staged") this.#see("staged");
-    if (kind !== "ferried") return;
+  #onNews(news: NcpNews): void {
+    if (news.kind === "staged") this.#see("staged");
+    if (news.kind === "self-phase" && news.phase === "checking") this.#see("staged");
+    if (news.kind !== "ferried") return;
     // At the first chunk that the MCU has stored, the second, the fourth, and so on.
     const chunks = ++this.#chunks;
     const isMoment = (chunks & (chunks - 1)) === 0;
@@ -194,62 +182,37 @@ class Run {
   // ---- the cloud ------------------------------------------------------------------------------------------------
 
   #update(step: Step): void {
-    const old = this.#bench.mcu.running.image;
-    this.#allow(step, old);
+    this.#oracle.expect(step);
     for (let offers = 0; offers < OFFERS_MAX; offers++) {
       this.#await(() => this.#isUp, BOOT_PATIENCE_MS, "Ferry does not boot");
       const offeredIn = this.#bench.device.boots;
       if (this.#offer(step)) {
-        const isOver = () => this.#isUp && (this.#isDone(step) || (this.#verdict !== undefined && offers > 0));
+        const isDone = () => this.#oracle.isDone(step);
+        const isOver = () => this.#isUp && (isDone() || (this.#oracle.verdict !== undefined && offers > 0));
         this.#advance(isOver, OFFER_PATIENCE_MS);
       }
-      if (this.#isDone(step)) return;
+      if (this.#oracle.isDone(step)) return;
       // A refusal, a failure or a cut: the cloud waits a moment.
       if (this.#bench.device.boots === offeredIn) this.#advance(() => false, SETTLE_MS);
     }
-    const runs = sameBytes(this.#bench.mcu.running.image, old) ? "its old image" : "another image";
-    throw new Failed("brick", `after ${OFFERS_MAX} offers the MCU runs ${runs}; ${describe(this.#verdict)}`);
+    throw new Failed("brick", `after ${OFFERS_MAX} offers ${this.#oracle.story}`);
   }
 
   /** False when a cut strikes the offer itself, or Ferry does not take it. */
-  #offer({ image }: Step): boolean {
+  #offer(step: Step): boolean {
     let answer: "none" | "taken" | "refused" = "none";
     this.#bench.device.run((ncp) => {
-      answer = ncp.offer(offerOf(image)) === undefined ? "taken" : "refused";
+      answer = ncp.offer(this.#oracle.offerOf(step)) === undefined ? "taken" : "refused";
     });
     this.#advance(() => answer !== "none" || !this.#isUp, BOOT_PATIENCE_MS);
     return answer === ("taken" as typeof answer);
-  }
-
-  #allow({ image, outcome }: Step, old: Uint8Array): void {
-    this.#allowed.length = 0;
-    this.#allowed.push(old);
-    if (outcome === "refused") return;
-    this.#allowed.push(image.bytes);
-    const { replacement } = this.#options.scenario;
-    if (replacement) this.#allowed.push(replacement);
-  }
-
-  /** The MCU is as the step wants it, and Ferry knows that the update is over. */
-  #isDone({ outcome }: Step): boolean {
-    const [old, ...targets] = this.#allowed;
-    const { image } = this.#bench.mcu.running;
-    const verdict = this.#verdict;
-    if (outcome === "refused") {
-      return verdict?.kind === "failed" && verdict.failure.cause === "no-space" && sameBytes(image, old);
-    }
-    return verdict?.kind === "succeeded" && targets.some((target) => sameBytes(image, target));
   }
 
   get #isUp(): boolean {
     return this.#bench.device.ncp !== undefined;
   }
 
-  get #verdict() {
-    return this.#bench.device.ncp?.verdict;
-  }
-
-  // ---- the oracle -----------------------------------------------------------------------------------------------
+  // ---- what is looked at ------------------------------------------------------------------------------------------
 
   #assertAnswers(): void {
     const { clock, mcu } = this.#bench;
@@ -271,25 +234,18 @@ class Run {
 
   /** Lets events happen until the condition holds; false when it did not in time. */
   #advance(condition: () => boolean, limitMs: number): boolean {
-    const { clock, mcu } = this.#bench;
+    const { clock } = this.#bench;
     const untilMs = clock.now() + limitMs;
     while (!condition()) {
       if (!clock.step(untilMs)) return false;
-      if (mcu.running.image !== this.#judged) this.#judge(mcu.running.image);
+      this.#oracle.judge();
     }
     return true;
   }
 
-  #judge(image: Uint8Array): void {
-    this.#judged = image;
-    if (this.#allowed.some((allowed) => sameBytes(image, allowed))) return;
-    throw new Failed("wrong-bytes", `the MCU runs ${image.length} bytes that are no image of the cloud's`);
-  }
-
-  /** Another image in the place of the first has to be fetched from its begin: that is not Ferry's doing. */
   #refetched(downloadedBytes: number): Problem[] {
     const { rehearsedBytes, cuts, scenario } = this.#options;
-    if (rehearsedBytes === undefined || scenario.replacement) return [];
+    if (rehearsedBytes === undefined || scenario.mayFetchAgain) return [];
     const again = downloadedBytes - rehearsedBytes;
     if (again <= cuts.length * REFETCHED_BYTES_MAX) return [];
     const detail = `${again} bytes were fetched again after ${cuts.length} cuts, above ${REFETCHED_BYTES_MAX} for each`;
@@ -302,19 +258,4 @@ function serverOf({ server, replacement }: Scenario, images: readonly CloudImage
     images.map(({ path, bytes }) => [path, { bytes, ...(replacement ? { replacement: { bytes: replacement } } : {}) }]),
   );
   return { files, ...server, ...(replacement ? { changesContentAfterRequests: 1 } : {}) };
-}
-
-function offerOf({ path, firmware, bytes }: CloudImage): Offer {
-  const { type, version, build } = firmware;
-  return { url: `http://${SERVER_HOST}${path}`, sizeBytes: bytes.length, type, version, build };
-}
-
-function describe(verdict: { readonly kind: string; readonly failure?: { readonly detail: string } } | undefined) {
-  if (!verdict) return "Ferry has no verdict";
-  return `Ferry says ${verdict.kind}${verdict.failure ? `: ${verdict.failure.detail}` : ""}`;
-}
-
-function sameBytes(a: Uint8Array, b: Uint8Array | undefined): boolean {
-  if (a === b) return true;
-  return a.length === b?.length && a.every((byte, index) => byte === b[index]);
 }

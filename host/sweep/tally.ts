@@ -1,7 +1,8 @@
 /** What a sweep has seen of one scenario in one geometry: plain data, so that shards can be sent and added up. */
 
 import { CUT_KINDS, type CutKind } from "../sim/power.js";
-import type { ProblemKind, RunResult } from "./run.js";
+import type { ProblemKind } from "./oracle.js";
+import type { RunResult } from "./run.js";
 import { type Geometry, idOf, type Schedule } from "./schedule.js";
 
 export interface KindCount {
@@ -57,8 +58,7 @@ export function countRun(tally: Tally, schedule: Schedule, result: RunResult, re
     tally.kinds[kind].fired++;
   }
   const again = Math.ceil((result.downloadedBytes - rehearsedBytes) / schedule.cuts.length);
-  // Where the server's file has changed, nobody can tell what had to be fetched anew.
-  if (!result.serverChanges) tally.refetchedBytesMax = Math.max(tally.refetchedBytesMax, again);
+  if (!result.mayFetchAgain) tally.refetchedBytesMax = Math.max(tally.refetchedBytesMax, again);
   countProblems(tally, schedule, result);
 }
 

@@ -8,6 +8,7 @@ import { isRecord } from "../base/json.js";
 import { parseUrl } from "../base/url.js";
 import { type FirmwareInfo, firmwareOf, isFirmwareInfo } from "./info-tag.js";
 import type { ImageFacts } from "./inspector.js";
+import { isTarget, type Target, targetOfImage } from "./target.js";
 
 /** Type, version and build are empty where the cloud found no tag in the image. */
 export interface Offer extends FirmwareInfo {
@@ -16,6 +17,8 @@ export interface Offer extends FirmwareInfo {
   /** Lower-case hexadecimal, where known. */
   readonly sha256?: string;
   readonly md5?: string;
+  /** Whose firmware it is, where that is known; see target.ts. */
+  readonly target?: Target;
 }
 
 /** Firmware images for microcontrollers are far smaller; a larger number is a mistake somewhere. */
@@ -27,7 +30,8 @@ export const FIRMWARE_TEXT_MAX = 64;
 /** For values from storage. */
 export function isOffer(value: unknown): value is Offer {
   if (!isRecord(value) || !isFirmwareInfo(value)) return false;
-  const { url, sizeBytes, sha256, md5 } = value as Record<string, unknown>;
+  const { url, sizeBytes, sha256, md5, target } = value as Record<string, unknown>;
+  if (target !== undefined && !isTarget(target)) return false;
   const digests = [sha256, md5].every((digest) => digest === undefined || typeof digest === "string");
   return typeof url === "string" && typeof sizeBytes === "number" && digests;
 }
@@ -56,9 +60,10 @@ export function mismatch(offer: Offer, facts: ImageFacts): string | undefined {
   if (offer.sha256 !== undefined && offer.sha256.toLowerCase() !== sha256) return `SHA-256 is ${sha256}`;
   const md5 = toHex(facts.md5);
   if (offer.md5 !== undefined && offer.md5.toLowerCase() !== md5) return `MD5 is ${md5}`;
+  const target = targetOfImage(facts);
+  if (offer.target && target && target !== offer.target) return wrongTarget(target);
   if (!facts.tag) return undefined;
   const tagged = firmwareOf(facts.tag);
-  if (tagged.target === "ncp") return "its tag says that it is firmware for the NCP, not for the MCU";
   // Builds are not compared: the same day is written "Mar 05" by one tool and "Mar  5" by the next.
   for (const part of ["type", "version"] as const) {
     if (offer[part] && tagged[part] && offer[part] !== tagged[part]) {
@@ -66,6 +71,13 @@ export function mismatch(offer: Offer, facts: ImageFacts): string | undefined {
     }
   }
   return undefined;
+}
+
+/** What is wrong with an image that is `target`'s, and was offered for the other one. */
+export function wrongTarget(target: Target): string {
+  return target === "ncp"
+    ? "it is firmware of Ferry itself, offered for the MCU"
+    : "it is firmware of an MCU, offered for Ferry itself";
 }
 
 /** Whether two offers are of the same content: by digest where both carry one (URLs rotate), else by all they say. */

@@ -1,8 +1,8 @@
 /**
  * Performs what the transfer machine decides: reads chunks from the staging place and sends them.
  *
- * The frame of the next chunk is made while the MCU stores the last one, so that between a RESULT and the next frame
- * there is nothing to do but hand it over. Memory is one chunk, whatever the image's size.
+ * The frame of the next chunk is made while the MCU stores the last one, and leaves by itself when the MCU says that it
+ * has: the line does not wait for the engine. Memory is one chunk, whatever the image's size.
  */
 
 import type { Crc32 } from "../base/crc.js";
@@ -29,9 +29,11 @@ export type Answer =
 export interface TransferCalls {
   /** Where to put the next chunk: in its message already, so that it is not copied. Valid until prepareWrite(). */
   chunkPlace(length: number): Uint8Array;
-  /** Makes the frame of a chunk ahead of time. */
-  prepareWrite(offset: number, chunk: Uint8Array, crc32: number): void;
-  /** Sends what was prepared. */
+  /** Makes the frame of a chunk ahead of time. It leaves by itself as soon as `after` is answered with yes. */
+  prepareWrite(offset: number, chunk: Uint8Array, crc32: number, after?: { forget(): void }): void;
+  /** What is prepared does not leave by itself. False: it has left, and the answer that let it is about to come. */
+  holdPrepared(): boolean;
+  /** Sends what was prepared, unless it has left. */
   writePrepared(onAnswer: (answer: Answer) => void): { forget(): void };
   finish(onAnswer: (answer: Answer) => void): { forget(): void };
 }
@@ -67,8 +69,8 @@ export class Transfer {
   /** Calls whose answers still count: all sends of the chunk on the wire, or of Finish. */
   #listening: { forget(): void }[] = [];
   #listeningTo = -1;
-  /** The next chunk, sent before the machine asked for it. */
-  #sentAhead: { forget(): void } | undefined;
+  /** A pause was wanted when the next chunk had left by itself: it begins behind that chunk. */
+  #pauseIsDue = false;
   /** Calls whose own time has not run out. */
   #open = 0;
   /** A late RESULT has said that the chunk is stored, while a resend of it was under way. */
@@ -104,10 +106,12 @@ export class Transfer {
   }
 
   pause(): void {
-    this.#handle({ kind: "paused" });
+    if (this.#nextIsPrepared() && !this.#options.calls.holdPrepared()) this.#pauseIsDue = true;
+    else this.#handle({ kind: "paused" });
   }
 
   resume(): void {
+    this.#pauseIsDue = false;
     this.#handle({ kind: "resumed" });
   }
 
@@ -135,25 +139,18 @@ export class Transfer {
     else if (effect?.do === "end") this.#end(effect.result);
   }
 
-  /**
-   * What follows a stored chunk is nearly always the next one: it is handed over before the machine is asked, which
-   * will want just that. The MCU's line stands still meanwhile, so every step counts.
-   */
   #onStored(): void {
-    const state = this.#state;
-    if (this.#prepared === state.at + 1 && state.phase === "writing" && !state.paused) {
-      this.#sentAhead = this.#options.calls.writePrepared(this.#onAnswer);
-    }
     this.#storedAfterAll = false;
     this.#handle(STORED);
+    if (!this.#pauseIsDue) return;
+    this.#pauseIsDue = false;
+    this.#handle({ kind: "paused" });
   }
 
   #write(index: number): void {
     if (this.#prepared !== index && !this.#prepare(index)) return;
     this.#prepared = -1;
-    const call = this.#sentAhead ?? this.#options.calls.writePrepared(this.#onAnswer);
-    this.#sentAhead = undefined;
-    this.#listen(index, call);
+    this.#listen(index, this.#options.calls.writePrepared(this.#onAnswer));
     this.#options.clock.clear(this.#prepareTimer);
     this.#prepareTimer = this.#options.clock.set(() => this.#prepareAhead(), 0);
   }
@@ -161,11 +158,16 @@ export class Transfer {
   #prepareAhead(): void {
     const index = this.#state.at + 1;
     if (this.#state.phase !== "writing" || index >= chunkCount(this.#state)) return;
-    if (chunkEnd(this.#state, index) <= this.#state.availableBytes) this.#prepare(index);
+    if (chunkEnd(this.#state, index) > this.#state.availableBytes) return;
+    this.#prepare(index, this.#state.paused ? undefined : this.#listening.at(-1));
   }
 
-  /** False when the image cannot be read any more. */
-  #prepare(index: number): boolean {
+  #nextIsPrepared(): boolean {
+    return this.#prepared === this.#state.at + 1 && this.#state.phase === "writing";
+  }
+
+  /** False when the image cannot be read any more. `after`: the call whose yes lets the chunk leave by itself. */
+  #prepare(index: number, after?: { forget(): void }): boolean {
     const offset = index * this.#options.chunkBytes;
     const length = chunkEnd(this.#state, index) - offset;
     const chunk = this.#options.calls.chunkPlace(length);
@@ -177,7 +179,7 @@ export class Transfer {
       this.#end({ kind: "failed", failure: failure("transfer", "storage", detail, offset) });
       return false;
     }
-    this.#options.calls.prepareWrite(offset, chunk, this.#options.crc32(chunk));
+    this.#options.calls.prepareWrite(offset, chunk, this.#options.crc32(chunk), after);
     this.#prepared = index;
     return true;
   }
@@ -196,8 +198,7 @@ export class Transfer {
   }
 
   #forgetCalls(): void {
-    for (const call of this.#listening) call.forget();
-    this.#listening.length = 0;
+    while (this.#listening.length > 0) this.#listening.pop()?.forget();
     this.#open = 0;
   }
 

@@ -27,13 +27,16 @@ export const RETURN_PATIENCE_MS = 10 * 60_000;
 
 export type Phase = "idle" | "queued" | "offering" | "open" | "accepted" | "serving" | "returning" | "ended";
 
-/** Where the image is. `failed` can be tried again, `refused` cannot: it is not the image that was offered. */
-export type StagingPhase = "none" | "fetching" | "ready" | "failed" | "refused";
+/**
+ * Where the image is. `failed` can be tried again, `refused` cannot: it is not the image that was offered. `held` is
+ * neither: its download goes on by itself, at a time that no MCU would wait for.
+ */
+export type StagingPhase = "none" | "fetching" | "held" | "ready" | "failed" | "refused";
 
 export interface UpdateState {
   readonly phase: Phase;
   readonly staging: StagingPhase;
-  /** Why staging failed, while it has. */
+  /** Why staging failed, or is held, while it is. */
   readonly stagingFailure?: Failure;
   readonly offer?: Offer;
   /** What the image's own tag names. */
@@ -75,6 +78,11 @@ export type UpdateEvent =
   | { readonly kind: "start-asked"; readonly chunkBytes: number; readonly valid: boolean }
   | { readonly kind: "staged"; readonly tagged: FirmwareInfo }
   | { readonly kind: "staging-failed"; readonly failure: Failure }
+  /** What was staged is gone: something else has taken its place. */
+  | { readonly kind: "image-lost" }
+  | { readonly kind: "staging-held"; readonly failure: Failure }
+  /** The download goes on. */
+  | { readonly kind: "staging-released" }
   | { readonly kind: "transferred"; readonly result: TransferResult }
   | { readonly kind: "suspend-asked"; readonly seconds: number }
   | { readonly kind: "timeout"; readonly wait: Wait };
@@ -145,6 +153,12 @@ export function stepUpdate(state: UpdateState, event: UpdateEvent): UpdateStep {
       return onStaged(state, event.tagged);
     case "staging-failed":
       return onStagingFailed(state, event.failure);
+    case "staging-held":
+      return onStagingHeld(state, event.failure);
+    case "staging-released":
+      return offerIfPossible({ ...state, staging: "fetching" });
+    case "image-lost":
+      return stay({ ...state, staging: state.staging === "ready" ? "none" : state.staging });
     case "transferred":
       return onTransferred(state, event.result);
     case "suspend-asked":
@@ -182,7 +196,7 @@ function onOffered(state: UpdateState, event: UpdateEvent & { kind: "offered" })
 
 /** Offers a queued update as soon as there is an MCU that wants to hear of it. */
 function offerIfPossible(state: UpdateState): UpdateStep {
-  if (state.phase !== "queued" || !state.mcuReady || state.suspended) return stay(state);
+  if (state.phase !== "queued" || state.staging === "held" || !state.mcuReady || state.suspended) return stay(state);
   if (state.offersMade >= OFFERS_MAX) {
     const detail = `the MCU restarted or stayed silent through ${OFFERS_MAX} offers; it will still be served if it calls otaUpdateStart`;
     return end(state, { kind: "failed", failure: failure("offer", "no-answer", detail) });
@@ -260,6 +274,9 @@ function targetOf(state: UpdateState): FirmwareInfo {
 
 function onPrefetchAsked(state: UpdateState): UpdateStep {
   if (state.phase === "idle") return { state, effects: [{ do: "answer-prefetch", failure: NOTHING_OFFERED }] };
+  if (state.staging === "held" && state.stagingFailure) {
+    return { state, effects: [{ do: "answer-prefetch", failure: state.stagingFailure }] };
+  }
   // An MCU that asks again has given up waiting for the first answer.
   const effects: UpdateEffect[] = state.prefetchOwed ? [{ do: "answer-prefetch", failure: ASKED_AGAIN }] : [];
   const accepted: UpdateState = { ...acceptedBy(state), wholeFirst: true, prefetchOwed: false };
@@ -295,10 +312,20 @@ function onStagingFailed(state: UpdateState, failed: Failure): UpdateStep {
   return { state: ended.state, effects: [...effects, ...ended.effects] };
 }
 
+/** The MCU is let go, and offered the update again when the download goes on. */
+function onStagingHeld(state: UpdateState, failed: Failure): UpdateStep {
+  const effects: UpdateEffect[] = [];
+  if (state.prefetchOwed) effects.push({ do: "answer-prefetch", failure: failed });
+  if (state.phase === "serving") effects.push({ do: "stop-serving" }, { do: "cancel-mcu" });
+  const phase = state.phase === "ended" ? "ended" : "queued";
+  const held: UpdateState = { ...state, phase, staging: "held", stagingFailure: failed };
+  return { state: { ...held, prefetchOwed: false, wholeFirst: false, offersMade: 0 }, effects };
+}
+
 // ---- transfer -----------------------------------------------------------------------------------------------------
 
 function onStartAsked(state: UpdateState, chunkBytes: number, valid: boolean): UpdateStep {
-  if (!valid || state.phase === "idle" || state.staging === "refused") {
+  if (!valid || state.phase === "idle" || state.staging === "refused" || state.staging === "held") {
     return { state, effects: [{ do: "answer-start", ok: false }] };
   }
   // The answer leaves first; a transfer under way starts over, from flash.

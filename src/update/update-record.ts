@@ -5,14 +5,15 @@ import { decodeUtf8, encodeUtf8 } from "../base/utf8.js";
 import { type FirmwareInfo, isFirmwareInfo } from "../image/info-tag.js";
 import { isOffer, type Offer } from "../image/offer.js";
 import { IDLE, type UpdateState } from "./update-machine.js";
-import type { Verdict } from "./verdict.js";
+import type { DurableRecord } from "./update-needs.js";
+import { firstPhaseFor, type UpdateRecordPhase } from "./update-recovery.js";
+import { isVerdict, type Verdict } from "./verdict.js";
 
 interface UpdateRecord {
   readonly offer: Offer;
   readonly previous?: FirmwareInfo;
   readonly tagged?: FirmwareInfo;
-  /** Everything before the MCU took the image is "pending": it is offered again from the start. */
-  readonly phase: "pending" | "returning" | "ended";
+  readonly phase: UpdateRecordPhase;
   readonly verdict?: Verdict;
   readonly lastGood?: Offer;
 }
@@ -33,25 +34,21 @@ export function encodeUpdate(state: UpdateState): Uint8Array | undefined {
   return encodeUtf8(JSON.stringify(record));
 }
 
-/** The state to begin a life with, nothing staged; idle for anything that this version of Ferry did not write. */
-export function decodeUpdate(body: Uint8Array): UpdateState {
-  const record = parseJson(decodeUtf8(body));
-  if (!isRecord(record) || !isOffer(record.offer)) return IDLE;
-  const phase = record.phase === "returning" || record.phase === "ended" ? record.phase : "queued";
-  const verdict = phase === "ended" && isVerdict(record.verdict) ? record.verdict : undefined;
+/** The state to begin a life with, nothing staged; the phase is that of the table in update-recovery.ts. */
+export function recallUpdate(stored: ReturnType<DurableRecord["read"]>): UpdateState {
+  if (stored.kind !== "valid") return { ...IDLE, phase: firstPhaseFor(stored.kind) };
+  const record = parseJson(decodeUtf8(stored.body));
+  if (!isRecord(record) || !isOffer(record.offer)) return { ...IDLE, phase: firstPhaseFor("unreadable") };
+  // A phase that this version does not know comes from an update that was under way.
+  const recorded = record.phase === "returning" || record.phase === "ended" ? record.phase : "pending";
+  const verdict = recorded === "ended" && isVerdict(record.verdict) ? record.verdict : undefined;
   return {
     ...IDLE,
-    phase,
+    phase: firstPhaseFor(recorded),
     offer: record.offer,
     ...(isFirmwareInfo(record.previous) ? { previous: record.previous } : {}),
     ...(isFirmwareInfo(record.tagged) ? { tagged: record.tagged } : {}),
     ...(verdict ? { verdict } : {}),
     ...(isOffer(record.lastGood) ? { lastGood: record.lastGood } : {}),
   };
-}
-
-function isVerdict(value: unknown): value is Verdict {
-  if (!isRecord(value)) return false;
-  if (value.kind === "succeeded") return value.proof === "version" || value.proof === "finish";
-  return (value.kind === "failed" || value.kind === "rolled-back") && isRecord(value.failure);
 }

@@ -5,15 +5,16 @@
  */
 
 import type { Crc32 } from "../base/crc.js";
-import { type Failure, failure, messageOf } from "../base/failure.js";
+import { type Failure, messageOf } from "../base/failure.js";
 import { toHex } from "../base/hex.js";
 import { fileNameOf } from "../base/url.js";
 import type { FirmwareInfo } from "../image/info-tag.js";
-import { type Offer, offerProblem, sameContent } from "../image/offer.js";
+import { type Offer, offerProblem, sameContent, wrongTarget } from "../image/offer.js";
 import type { Clock, TimerHandle } from "../ports.js";
-import { type Answer, Transfer, type TransferCalls } from "./transfer.js";
+import { findOrPlace } from "./placement.js";
+import type { Activity } from "./self-update-state.js";
+import { Transfer } from "./transfer.js";
 import {
-  IDLE,
   type Phase,
   RETURN_PATIENCE_MS,
   stepUpdate,
@@ -22,60 +23,24 @@ import {
   type UpdateState,
   type Wait,
 } from "./update-machine.js";
-import { decodeUpdate, encodeUpdate } from "./update-record.js";
+import type {
+  DurableRecord,
+  ImageDigests,
+  UpdateCalls,
+  UpdateDownloads,
+  UpdateImage,
+  UpdateImages,
+} from "./update-needs.js";
+import { encodeUpdate, recallUpdate } from "./update-record.js";
 import type { Verdict } from "./verdict.js";
-
-/** An image at rest, or on its way in. */
-export interface UpdateImage {
-  readonly offer: Offer;
-  readonly facts: ImageDigests | undefined;
-  readonly readableBytes: number;
-  read(buffer: Uint8Array, offset: number): number;
-  close(): void;
-}
-
-export interface ImageDigests {
-  readonly crc32: number;
-  readonly md5: Uint8Array;
-  readonly sha256: Uint8Array;
-  readonly firmware: FirmwareInfo;
-}
-
-export interface UpdateImages<I extends UpdateImage> {
-  find(offer: Offer): I | undefined;
-  /** `undefined` when there is no room. */
-  create(offer: Offer, keep: readonly Offer[]): I | undefined;
-}
-
-export interface UpdateDownloads<I> {
-  start(image: I, events: DownloadCallbacks): void;
-  cancel(): void;
-}
-
-export interface DownloadCallbacks {
-  onProgress(readableBytes: number): void;
-  onRequest(url: string, offset: number): void;
-  onRetry(reason: string, pauseMs: number): void;
-  onComplete(): void;
-  onFailed(failure: Failure): void;
-}
-
-/** The calls to the MCU that an update makes. */
-export interface UpdateCalls extends TransferCalls {
-  offer(filename: string, offer: Offer, onAnswer: (answer: Answer) => void): { forget(): void };
-  cancel(): void;
-}
-
-export interface DurableRecord {
-  read(): { readonly kind: "absent" | "damaged" } | { readonly kind: "valid"; readonly body: Uint8Array };
-  write(body: Uint8Array): void;
-}
 
 /** What happens, as it happens: for logs, progress bars and the cloud. */
 export type UpdateNews =
   | { readonly kind: "phase"; readonly phase: Phase }
   | { readonly kind: "request"; readonly url: string; readonly offset: number }
   | { readonly kind: "retry"; readonly reason: string; readonly pauseMs: number }
+  /** The download waits, for a reason that is not a failure yet. */
+  | { readonly kind: "held"; readonly failure: Failure; readonly waitMs: number }
   | { readonly kind: "fetched"; readonly bytes: number; readonly sizeBytes: number }
   | { readonly kind: "staged"; readonly digests: ImageDigests }
   | { readonly kind: "ferried"; readonly bytes: number; readonly sizeBytes: number }
@@ -90,11 +55,10 @@ export interface UpdaterOptions<I extends UpdateImage> {
   calls: UpdateCalls;
   record: DurableRecord;
   crc32: Crc32;
+  /** Before anything is done about a change: others may have to give way first. */
+  onActivity?(activity: Activity): void;
   onNews(news: UpdateNews): void;
 }
-
-const NO_PLACE =
-  "it is too large for the storage partition, and the passive app slot is too small or needed by Ferry itself";
 
 export class Updater<I extends UpdateImage> {
   readonly #options: UpdaterOptions<I>;
@@ -125,6 +89,19 @@ export class Updater<I extends UpdateImage> {
     return this.#image?.facts;
   }
 
+  /** Whether this content is on offer, and there is no verdict yet. */
+  isWorkingOn(offer: Offer): boolean {
+    const { phase, offer: current } = this.#state;
+    return phase !== "idle" && phase !== "ended" && current !== undefined && sameContent(current, offer);
+  }
+
+  /** Whether this update needs network, places and the MCU, and whether the MCU wants to hear of none. */
+  get activity(): Activity {
+    const { phase, staging, mcuReady, suspended } = this.#state;
+    const isMcuAsked = this.mcuMayBeSilent || (phase === "queued" && mcuReady && !suspended);
+    return { mcuBusy: staging === "fetching" || isMcuAsked, suspended };
+  }
+
   /** While true, a silent MCU is no news: it may be erasing, installing, or in its boot loader. */
   get mcuMayBeSilent(): boolean {
     const phase = this.#state.phase;
@@ -137,6 +114,8 @@ export class Updater<I extends UpdateImage> {
   offer(offer: Offer): string | undefined {
     const problem = offerProblem(offer);
     if (problem) return `the offer is refused: ${problem}`;
+    const found = this.#options.images.find(offer); // a download under way goes on from the new URL
+    if (found?.facts?.target === "ncp") return `the offer is refused: ${wrongTarget("ncp")}`;
     const current = this.#state;
     const same = current.offer !== undefined && sameContent(current.offer, offer);
     if (current.phase === "serving" || current.phase === "returning") {
@@ -149,7 +128,7 @@ export class Updater<I extends UpdateImage> {
     this.#options.downloads.cancel();
     this.#image?.close();
     const before = this.#image && identityOf(this.#image);
-    this.#image = this.#options.images.find(offer);
+    this.#image = found;
     const tagged = this.#image?.facts?.firmware;
     this.#handle({
       kind: "offered",
@@ -182,11 +161,13 @@ export class Updater<I extends UpdateImage> {
   }
 
   onPrefetch(answer: (failed: Failure | undefined) => void): void {
+    this.#noticeLoss();
     this.#prefetchAnswers.push(answer);
     this.#handle({ kind: "prefetch-asked" });
   }
 
   onStart(chunkBytes: number, valid: boolean, answer: (ok: boolean) => void): void {
+    this.#noticeLoss();
     this.#answerStart = answer;
     this.#handle({ kind: "start-asked", chunkBytes, valid });
   }
@@ -209,6 +190,7 @@ export class Updater<I extends UpdateImage> {
     const phaseBefore = this.#state.phase;
     const step = stepUpdate(this.#state, event);
     this.#state = step.state;
+    this.#options.onActivity?.(this.activity);
     if (step.state.phase !== phaseBefore) this.#options.onNews({ kind: "phase", phase: step.state.phase });
     for (const effect of step.effects) this.#perform(effect);
   }
@@ -264,7 +246,7 @@ export class Updater<I extends UpdateImage> {
   #fetch(): void {
     const offer = this.#state.offer;
     if (!offer) return;
-    this.#image = this.#findOrCreate(offer);
+    this.#image = this.#findOrPlace(offer);
     if (!this.#image) return;
     const image = this.#image;
     const news = this.#options.onNews;
@@ -275,30 +257,28 @@ export class Updater<I extends UpdateImage> {
       },
       onRequest: (url, offset) => news({ kind: "request", url, offset }),
       onRetry: (reason, pauseMs) => news({ kind: "retry", reason, pauseMs }),
+      onHold: (failed, waitMs) => {
+        news({ kind: "held", failure: failed, waitMs });
+        this.#handle({ kind: "staging-held", failure: failed });
+      },
+      onRelease: () => this.#onRelease(image),
       onComplete: () => this.#onStaged(image),
       onFailed: (failed) => this.#handle({ kind: "staging-failed", failure: failed }),
     });
   }
 
-  /** Failures are told later: the answer to the call that led here leaves first. */
-  #findOrCreate(offer: Offer): I | undefined {
-    let failed: Failure;
-    try {
-      const image = this.#options.images.find(offer) ?? this.#create(offer);
-      if (image) return image;
-      failed = failure("download", "no-space", `no place for an image of ${offer.sizeBytes} bytes: ${NO_PLACE}`);
-    } catch (error) {
-      failed = failure("download", "storage", `staging failed: ${messageOf(error)}`);
-    }
-    this.#options.clock.set(() => this.#handle({ kind: "staging-failed", failure: failed }), 0);
-    return undefined;
+  /** The download goes on: from the start, where its place was needed for Ferry's own meanwhile. */
+  #onRelease(image: I): void {
+    const { offer } = this.#state;
+    this.#handle({ kind: "staging-released" });
+    if (offer && this.#options.images.find(offer) !== image) this.#fetch();
   }
 
-  /** The MCU's last good image stays while there is room for both: Ferry may have to bring it back. */
-  #create(offer: Offer): I | undefined {
-    const { images } = this.#options;
-    const { lastGood } = this.#state;
-    return (lastGood && images.create(offer, [offer, lastGood])) ?? images.create(offer, [offer]);
+  /** Failures are told later: the answer to the call that led here leaves first. */
+  #findOrPlace(offer: Offer): I | undefined {
+    const { image, failed } = findOrPlace(this.#options.images, offer, this.#state.lastGood);
+    if (failed) this.#options.clock.set(() => this.#handle({ kind: "staging-failed", failure: failed }), 0);
+    return image;
   }
 
   #onStaged(image: I): void {
@@ -308,6 +288,14 @@ export class Updater<I extends UpdateImage> {
     this.#options.onNews({ kind: "staged", digests });
     this.#handle({ kind: "staged", tagged: digests.firmware });
     this.#transfer?.onAvailable();
+  }
+
+  /** The place of an image that rests may have been needed for Ferry's own. */
+  #noticeLoss(): void {
+    const { offer, staging } = this.#state;
+    if (!this.#image || !offer || staging !== "ready" || this.#options.images.find(offer) === this.#image) return;
+    this.#image = undefined;
+    this.#handle({ kind: "image-lost" });
   }
 
   #serve(chunkBytes: number): void {
@@ -358,9 +346,7 @@ export class Updater<I extends UpdateImage> {
   // ---- durability -------------------------------------------------------------------------------------------------
 
   #recall(): UpdateState {
-    const stored = this.#options.record.read();
-    if (stored.kind !== "valid") return IDLE;
-    const state = decodeUpdate(stored.body);
+    const state = recallUpdate(this.#options.record.read());
     this.#image = state.offer && this.#options.images.find(state.offer);
     const digests = this.#image?.facts;
     return digests ? { ...state, staging: "ready", tagged: digests.firmware } : state;

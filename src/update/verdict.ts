@@ -2,12 +2,28 @@
 
 import type { Failure } from "../base/failure.js";
 import { failure } from "../base/failure.js";
+import { isRecord } from "../base/json.js";
 import type { FirmwareInfo } from "../image/info-tag.js";
 
+/** "version", "finish": of the MCU's firmware. "confirmed": of Ferry's own. */
+export type Proof = "version" | "finish" | "confirmed";
+
 export type Verdict =
-  | { readonly kind: "succeeded"; readonly proof: "version" | "finish" }
+  | { readonly kind: "succeeded"; readonly proof: Proof }
   | { readonly kind: "failed"; readonly failure: Failure }
   | { readonly kind: "rolled-back"; readonly failure: Failure };
+
+/** For values from storage. */
+export function isVerdict(value: unknown): value is Verdict {
+  if (!isRecord(value)) return false;
+  if (value.kind === "succeeded") return ["version", "finish", "confirmed"].includes(`${value.proof}`);
+  return (value.kind === "failed" || value.kind === "rolled-back") && isFailure(value.failure);
+}
+
+/** For values from storage. */
+export function isFailure(value: unknown): value is Failure {
+  return isRecord(value) && [value.stage, value.cause, value.detail].every((part) => typeof part === "string");
+}
 
 /**
  * @param target what the offer and the image's tag name; empty parts are unknown
