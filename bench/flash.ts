@@ -4,7 +4,7 @@ import { Workbench } from "../host/peers/workbench.js";
 import { Random } from "../host/sim/random.js";
 
 /** Fits among the files of a module of 4 MB; the other does not, and goes into the passive app slot. */
-const FILE_IMAGE_BYTES = 512 * 1024;
+const FILE_IMAGE_BYTES = 128 * 1024;
 const SLOT_IMAGE_BYTES = 1_200_000;
 
 export interface FlashFigures {
@@ -31,7 +31,7 @@ function measureStaging(imageBytes: number): FlashFigures {
   const { wear } = bench.device.storage;
   const programmedBefore = wear.bytesProgrammed;
   const erasesBefore = wear.sectorErases.slice();
-  bench.offer({ type: "", version: "", build: "" });
+  bench.offer({ type: "", version: "", build: "", target: "mcu" });
   bench.runUntil(() => bench.count("staged") === 1, 600_000, "the staged image");
   const erases = wear.sectorErases.map((count, sector) => count - (erasesBefore[sector] ?? 0));
   return {

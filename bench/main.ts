@@ -1,11 +1,14 @@
 /**
  * `npm run bench`: figures that repeat, in virtual time or by the XS engine's own meter. None depends on how fast or how
- * busy this computer is. `--json` prints one object as the last line.
+ * busy this computer is, except for `native`: times of one run, divided. `--json` prints one object as the last line.
  */
 
+import { type DownloadCost, type DownloadFigures, measureDownloadCost, measureDownloads } from "./download.js";
 import { type FlashFigures, measureFlash } from "./flash.js";
 import { BAUDS, type LineFigures, measureLine } from "./line.js";
 import { type MemoryFigures, measureMemory } from "./memory.js";
+import { measureNativeLine } from "./native-line.js";
+import { measureThroughput, type ThroughputFigures } from "./throughput.js";
 import { measureXsCost, type XsCost } from "./xs-cost.js";
 
 /** What one engine step is taken to cost on an ESP32 at 240 MHz, until somebody measures a board. */
@@ -18,7 +21,14 @@ interface Figures {
   readonly line: Readonly<Record<string, LineFigures>>;
   /** The engine is charged with making the frames, too: what the TypeScript wire would reach on the chip itself. */
   readonly lineAllWorkCharged: Readonly<Record<string, LineFigures>>;
+  /** All work charged, the engine's and that of the C and the chip around it (native-line.ts): the native wire. */
+  readonly lineNativeWire: Readonly<Record<string, LineFigures>>;
+  /** The portable C beside its TypeScript twin. */
+  readonly native: ThroughputFigures;
   readonly memory: MemoryFigures;
+  readonly downloadCost: DownloadCost;
+  /** By disturbance: what 1 MiB costs the network, and how long the processor is held at most. */
+  readonly download: Readonly<Record<string, DownloadFigures>>;
   /** By place: what staging an image costs the flash. */
   readonly flash: Readonly<Record<string, FlashFigures>>;
 }
@@ -30,33 +40,63 @@ async function measure(progress: (text: string) => void): Promise<Figures> {
   const frameMsPerByte = xs.stepsPerServedByte * MS_PER_STEP;
   const line: Record<string, LineFigures> = {};
   const lineAllWorkCharged: Record<string, LineFigures> = {};
+  const lineNativeWire: Record<string, LineFigures> = {};
   for (const baud of BAUDS) {
     progress(`1 MiB over the line at ${baud} baud`);
     line[baud] = measureLine(baud, { turnaroundMs });
     lineAllWorkCharged[baud] = measureLine(baud, { turnaroundMs, frameMsPerByte });
+    lineNativeWire[baud] = measureNativeLine(baud, {
+      resultMs: xs.resultStepsNativeWire * MS_PER_STEP,
+      frameMsPerByte: xs.stepsPerServedByteNativeWire * MS_PER_STEP,
+    });
   }
+  progress("the C beside its twin");
+  const native = await measureThroughput();
   progress("heap while ferrying 64 KiB and 1 MiB");
   const memory = await measureMemory();
+  progress("engine cost of downloading, and 1 MiB over the network");
+  const downloadCost = await measureDownloadCost();
+  const download = measureDownloads(downloadCost.stepsPerDownloadedByte * MS_PER_STEP);
   progress("flash wear of staging, among the files and in the app slot");
   const flash = measureFlash();
-  return { msPerStep: MS_PER_STEP, xs, line, lineAllWorkCharged, memory, flash };
+  return {
+    msPerStep: MS_PER_STEP,
+    xs,
+    line,
+    lineAllWorkCharged,
+    lineNativeWire,
+    native,
+    memory,
+    downloadCost,
+    download,
+    flash,
+  };
 }
 
 function print(figures: Figures): void {
   const rows: [string, string][] = [];
   const round = (value: number, digits: number) => value.toFixed(digits);
   for (const [name, value] of Object.entries(figures.xs)) rows.push([`xs.${name}`, round(value, 2)]);
-  for (const kind of ["line", "lineAllWorkCharged"] as const) {
+  for (const kind of ["line", "lineAllWorkCharged", "lineNativeWire"] as const) {
     for (const [baud, { share, limit, ratio }] of Object.entries(figures[kind])) {
       rows.push([`${kind}.${baud}`, `share ${round(share, 4)}  limit ${round(limit, 4)}  ratio ${round(ratio, 4)}`]);
     }
   }
+  for (const [name, value] of Object.entries(figures.native)) rows.push([`native.${name}`, `${round(value, 1)} times`]);
   const { idleSlots, images, growsWithImageBySlots } = figures.memory;
   rows.push(["memory.idleSlots", String(idleSlots)]);
   for (const [name, { growthSlots, afterwardsSlots }] of Object.entries(images)) {
     rows.push([`memory.${name}`, `growth ${growthSlots} slots while ferrying, ${afterwardsSlots} afterwards`]);
   }
   rows.push(["memory.growsWithImageBySlots", String(growsWithImageBySlots)]);
+  for (const [name, value] of Object.entries(figures.downloadCost)) rows.push([`download.${name}`, round(value, 2)]);
+  for (const [name, cost] of Object.entries(figures.download)) {
+    const { requests, connections, fetchedPerImageByte, fetchedAgainBytes, longestTaskMs } = cost;
+    rows.push([
+      `download.${name}`,
+      `${requests} requests on ${connections} connections, ${round(fetchedPerImageByte, 3)} bytes fetched per image byte, ${fetchedAgainBytes} again, longest task ${round(longestTaskMs, 1)} ms`,
+    ]);
+  }
   for (const [place, wear] of Object.entries(figures.flash)) {
     const { programmedPerImageByte, erasesPerSectorMax, erasesPerImageSector } = wear;
     rows.push([
