@@ -6,10 +6,11 @@
 
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { BadInput } from "./arguments.js";
 import type { DemoListener } from "./demo/engine.js";
 import { runOnNode } from "./demo/on-node.js";
 import { runOnXs } from "./demo/on-xs.js";
-import { BadInput, type DemoOptions, HELP, parseOptions, RECEIVED_FILE, SUMMARY_FILE } from "./demo/options.js";
+import { type DemoOptions, HELP, parseOptions, RECEIVED_FILE, SUMMARY_FILE } from "./demo/options.js";
 import { prepare } from "./demo/preparation.js";
 import { Report } from "./demo/report.js";
 import { Screen } from "./demo/screen.js";

@@ -6,7 +6,9 @@
 
 import { printable } from "../../src/store/partition-rules.js";
 import { main as demo } from "./demo.js";
+import { main as emulate } from "./emulate.js";
 import { main as partitions } from "./partitions.js";
+import { keygen, sign } from "./sign.js";
 
 interface Command {
   readonly what: string;
@@ -16,7 +18,10 @@ interface Command {
 
 const COMMANDS: Readonly<Record<string, Command>> = {
   demo: { what: "brings a firmware image from a web server through a simulated ESP32 into its MCU", run: demo },
+  emulate: { what: "runs Ferry in real time on this computer, for the MCU code that you write", run: emulate },
+  keygen: { what: "makes a key for signing images of Ferry", run: keygen },
   partitions: { what: "checks a partition table, CSV or binary, and draws it as a map", run: partitions },
+  sign: { what: "signs an image of Ferry, for updates over the air", run: sign },
 };
 
 const EXIT_OK = 0;

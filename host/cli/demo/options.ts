@@ -4,6 +4,7 @@ import { BAUD_MAX, BAUD_MIN } from "../../../src/mcu/link.js";
 import { CHUNK_BYTES_MAX } from "../../../src/mcu/service.js";
 import { printable } from "../../../src/store/partition-rules.js";
 import { healthyMcu } from "../../peers/mcu-behavior.js";
+import { BadInput, numberOf, sortArguments } from "../arguments.js";
 
 export const OUT_DEFAULT = "ferry-demo";
 export const RECEIVED_FILE = "received.bin";
@@ -55,35 +56,32 @@ export interface DemoOptions {
   readonly help: boolean;
 }
 
-/** What the user has to mend: shown as one line, exit code 2. */
-export class BadInput extends Error {
-  override readonly name = "BadInput";
-}
-
-/** A flag that may stand without its value has one here. */
-const VALUE_FLAGS = {
-  "--baud": undefined,
-  "--chunk": undefined,
-  "--cut": undefined,
-  "--flaky": "1",
-  "--engine": undefined,
-  "--out": undefined,
+const GRAMMAR = {
+  flags: {
+    "--baud": undefined,
+    "--chunk": undefined,
+    "--cut": undefined,
+    "--flaky": "1",
+    "--engine": undefined,
+    "--out": undefined,
+  },
+  switches: ["--https", "--json", "--help"],
 } as const;
-const SWITCHES = ["--https", "--json", "--help"] as const;
 const SEED_MAX = 0xffff_ffff;
-
-type ValueFlag = keyof typeof VALUE_FLAGS;
-type Switch = (typeof SWITCHES)[number];
 
 /** Throws BadInput. */
 export function parseOptions(argv: readonly string[]): DemoOptions {
-  const { values, switches, files } = sortArguments(argv);
+  const { values, switches, files } = sortArguments<keyof typeof GRAMMAR.flags, (typeof GRAMMAR.switches)[number]>(
+    argv,
+    GRAMMAR,
+  );
   if (files.length > 1) throw new BadInput(`one file at a time, and "${printable(files[1] ?? "")}" is a second`);
   const engine = values.get("--engine") ?? "node";
   if (engine !== "node" && engine !== "xs") {
     throw new BadInput(`--engine "${printable(engine)}" is unknown: use node or xs`);
   }
-  const number = (flag: ValueFlag, min: number, max: number) => numberOf(flag, values.get(flag), min, max);
+  const number = (flag: keyof typeof GRAMMAR.flags, min: number, max: number) =>
+    numberOf(flag, values.get(flag), min, max);
   const out = values.get("--out") ?? OUT_DEFAULT;
   if (out === "") throw new BadInput("--out needs the name of a folder");
   return {
@@ -98,51 +96,4 @@ export function parseOptions(argv: readonly string[]): DemoOptions {
     json: switches.has("--json"),
     help: switches.has("--help"),
   };
-}
-
-/**
- * Takes `--flag value`, `--flag=value`, switches and files in any order; behind `--` all are files. A flag that has a
- * value by itself takes another only as `--flag=value`.
- */
-function sortArguments(argv: readonly string[]) {
-  const values = new Map<ValueFlag, string>();
-  const switches = new Set<Switch>();
-  const files: string[] = [];
-  for (let i = 0; i < argv.length; i++) {
-    const argument = argv[i] ?? "";
-    if (argument === "--") return { values, switches, files: [...files, ...argv.slice(i + 1)] };
-    if (!argument.startsWith("-") || argument === "-") {
-      files.push(argument);
-      continue;
-    }
-    const [name, inline] = splitAtFirst(argument, "=");
-    const flag = isValueFlag(name) ? name : undefined;
-    const toggle = SWITCHES.find((known) => known === argument);
-    if (toggle) switches.add(toggle);
-    else if (!flag) throw new BadInput(`unknown option ${printable(argument)}: see --help`);
-    else {
-      const value = inline ?? VALUE_FLAGS[flag] ?? argv[++i];
-      if (value === undefined) throw new BadInput(`${flag} needs a value: see --help`);
-      if (values.has(flag)) throw new BadInput(`${flag} is given twice`);
-      values.set(flag, value);
-    }
-  }
-  return { values, switches, files };
-}
-
-function isValueFlag(name: string): name is ValueFlag {
-  return Object.hasOwn(VALUE_FLAGS, name);
-}
-
-function splitAtFirst(text: string, separator: string): [before: string, behind: string | undefined] {
-  const at = text.indexOf(separator);
-  return at < 0 ? [text, undefined] : [text.slice(0, at), text.slice(at + 1)];
-}
-
-function numberOf(flag: ValueFlag, text: string | undefined, min: number, max: number): number | undefined {
-  if (text === undefined) return undefined;
-  const value = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
-  if (value >= min && value <= max) return value;
-  const range = max === Number.MAX_SAFE_INTEGER ? `${min} or more` : `${min} to ${max}`;
-  throw new BadInput(`${flag} "${printable(text)}" is not a whole number of ${range}`);
 }

@@ -16,7 +16,8 @@ import { makeBadDay } from "../../peers/bad-day.js";
 import { makeFirmware } from "../../peers/firmware.js";
 import { NEW_FIRMWARE } from "../../peers/workbench.js";
 import { FILES_PARTITION, type Partition } from "../../sim/storage.js";
-import { BadInput, type DemoOptions } from "./options.js";
+import { BadInput } from "../arguments.js";
+import type { DemoOptions } from "./options.js";
 import type { DemoPlan } from "./scenario.js";
 
 /** In the project's root. */
@@ -75,6 +76,7 @@ export function planFor(preparation: Preparation, url: string): DemoPlan {
     sizeBytes: facts.sizeBytes,
     sha256: toHex(facts.sha256),
     md5: toHex(facts.md5),
+    target: "mcu",
   };
   const partitions = partitionsOf(table);
   return {

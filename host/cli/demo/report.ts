@@ -1,8 +1,7 @@
 /** The demo as people see it: what is used, what happens, and what came of it. Without a screen it says nothing. */
 
-import type { Failure } from "../../../src/base/failure.js";
-import { toHex } from "../../../src/base/hex.js";
 import type { Verdict } from "../../../src/update/verdict.js";
+import { crcText, failureText, newsText } from "../news-text.js";
 import { renderPartitionMap } from "../partition-map.js";
 import type { DemoListener, DemoRun } from "./engine.js";
 import type { CutPlace, DemoEvent, PlainNews } from "./events.js";
@@ -110,7 +109,7 @@ export class Report implements DemoListener {
   #onNews(news: PlainNews): void {
     if (news.kind === "fetched") this.#progress.update("fetched", news.bytes, news.sizeBytes);
     else if (news.kind === "ferried") this.#progress.update("ferried", news.bytes, news.sizeBytes);
-    else {
+    else if (news.kind !== "verdict") {
       const text = newsText(news);
       if (text !== undefined) this.#log("ferry", text);
     }
@@ -118,49 +117,6 @@ export class Report implements DemoListener {
 
   #log(who: string, text: string): void {
     this.#screen.print(`${(this.#atMs / 1000).toFixed(3).padStart(10)} s  ${who.padEnd(5)}  ${text}`);
-  }
-}
-
-/** `undefined` for news that other lines tell as well. */
-function newsText(news: Exclude<PlainNews, { kind: "fetched" | "ferried" }>): string | undefined {
-  switch (news.kind) {
-    case "baud":
-      return `UART at ${news.baud} baud`;
-    case "initialized":
-      return `the MCU is up: ${news.template}, firmware ${news.firmware || "unnamed"}`;
-    case "mcu-lost":
-      return "the MCU is silent: waiting for it at the initial baud";
-    case "phase":
-      return phaseText(news.phase);
-    case "request":
-      return `GET ${news.url}${news.offset > 0 ? ` from byte ${news.offset} on` : ""}`;
-    case "retry":
-      return `${news.reason}; asks again in ${(news.pauseMs / 1000).toFixed(1)} s`;
-    case "staged":
-      return `image staged and verified: CRC-32 ${crcText(news.crc32)}, SHA-256 ${news.sha256.slice(0, 16)}...`;
-    case "resend":
-      return `sends the chunk at byte ${news.offset} again: ${news.reason}`;
-    case "verdict":
-      return undefined;
-    case "fault":
-      return `fault: ${news.detail}`;
-  }
-}
-
-function phaseText(phase: (PlainNews & { kind: "phase" })["phase"]): string | undefined {
-  switch (phase) {
-    case "offering":
-      return "offers the image to the MCU";
-    case "open":
-      return "the MCU does not answer the offer: it stays open";
-    case "accepted":
-      return "the MCU accepts";
-    case "serving":
-      return "the MCU asks for the image: the ferry leaves";
-    case "returning":
-      return "the MCU has taken the image: waiting for it to come back";
-    default:
-      return undefined;
   }
 }
 
@@ -177,10 +133,6 @@ function faultsText({ cut, stalled, unavailable }: NetworkFaults): string {
   return `cut ${connections(cut)}, stalled ${connections(stalled)}, answered 503 to ${unavailable === 1 ? "1 request" : `${unavailable} requests`}`;
 }
 
-function failureText({ stage, cause, detail, offset }: Failure): string {
-  return `at stage ${stage}, cause ${cause}${offset === undefined ? "" : `, byte ${offset}`}: ${detail}`;
-}
-
 function engineLine(steps: number, bytes: number): string {
   const perByte = Math.round(steps / bytes);
   return `engine   ${(steps / 1e6).toFixed(1)} M steps, ${perByte} per byte of the image (simulated peers included)`;
@@ -188,8 +140,4 @@ function engineLine(steps: number, bytes: number): string {
 
 function nameOf({ type, version, build }: { type: string; version: string; build: string }): string {
   return version ? `${type} ${version}${build ? ` (${build})` : ""}` : "no Blynk tag in it";
-}
-
-function crcText(crc32: number): string {
-  return toHex(Uint8Array.of(crc32 >>> 24, crc32 >>> 16, crc32 >>> 8, crc32));
 }
