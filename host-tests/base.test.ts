@@ -8,7 +8,7 @@ import { CRC8_TABLE, crc8, crc32 } from "../src/base/crc.js";
 import { failure, messageOf } from "../src/base/failure.js";
 import { deepFreeze } from "../src/base/freeze.js";
 import { fromHex, toHex } from "../src/base/hex.js";
-import { isRecord, parseJson } from "../src/base/json.js";
+import { isRecord, JSON_DEPTH_MAX, parseJson } from "../src/base/json.js";
 import { FILE_NAME_LENGTH_MAX, fileNameOf, parseUrl, resolveUrl, URL_LENGTH_MAX } from "../src/base/url.js";
 import { decodeUtf8, encodeUtf8, utf8Length, writeUtf8 } from "../src/base/utf8.js";
 
@@ -508,6 +508,20 @@ describe("JSON from outside", () => {
     assert.deepEqual(parseJson('{"a":[1,null]}'), { a: [1, null] });
     assert.isNull(parseJson("null"));
     for (const text of ["", "{", "{a:1}", "undefined", "'x'", "{} {}", "\0"]) assert.isUndefined(parseJson(text), text);
+  });
+
+  it("is undefined where it is too deep for an engine's stack, however much of it there is", () => {
+    const nested = (depth: number) => `${"[".repeat(depth)}${"]".repeat(depth)}`;
+    assert.isDefined(parseJson(nested(JSON_DEPTH_MAX)));
+    assert.isUndefined(parseJson(nested(JSON_DEPTH_MAX + 1)));
+    assert.isUndefined(parseJson("[".repeat(100_000)));
+    assert.isUndefined(parseJson(`[${'{"a":'.repeat(JSON_DEPTH_MAX)}1${"}".repeat(JSON_DEPTH_MAX)}]`));
+  });
+
+  it("takes brackets in strings for letters", () => {
+    const text = `${"[".repeat(100)}\\"{{"`;
+    assert.deepEqual(parseJson(JSON.stringify({ [text]: [text] })), { [text]: [text] });
+    assert.deepEqual(parseJson(`[${Array(100).fill("[]").join()}]`), Array(100).fill([]));
   });
 
   it("is a record where it is an object with names", () => {

@@ -74,9 +74,9 @@ describe("lessons from the field", () => {
     succeedDespite({ truncatesAtByte: { byte: 50_000, times: 2 } }, "truncatesAtByte");
     const bench = start({ server: { truncatesAtByte: { byte: 0 } } });
     bench.offer();
-    const verdict = bench.awaitVerdict();
-    assert.equal(verdict.kind === "failed" && verdict.failure.stage, "download");
+    bench.runUntil(() => bench.last("held") !== undefined, 60_000, "an end of the attempts");
     assert.isAbove(bench.server.fired.truncatesAtByte, 0);
+    assert.equal(bench.count("staged"), 0);
     assert.equal(bench.mcu.record.update.writes, 0);
   });
 
@@ -92,6 +92,7 @@ describe("lessons from the field", () => {
     const bench = start();
     bench.offer();
     bench.awaitVerdict();
+    assert.isAbove(bench.device.longestTaskMs, 0);
     assert.isBelow(bench.device.longestTaskMs, 100);
   });
 

@@ -275,6 +275,15 @@ describe("The file server", () => {
       assertFired(server, "ignoresRange", 1);
     });
 
+    it("rangeBytesMax: answers a range with its first bytes only", () => {
+      const { get, server } = makeWorld({ rangeBytesMax: 1500 });
+      const { status, headers, body } = get({ Range: "bytes=4000-" });
+      assert.deepEqual([status, headers.get("content-range"), body], [206, "bytes 4000-5499/10000", slice(4000, 5500)]);
+      assert.deepEqual(get({ Range: "bytes=9000-" }).body, slice(9000));
+      assert.strictEqual(get().status, 200);
+      assertFired(server, "rangeBytesMax", 1);
+    });
+
     it("wrongContentRange: names another range than it sends", () => {
       const { get, server } = makeWorld({ wrongContentRange: { shiftBytes: -1 } });
       const { status, headers, body } = get({ Range: "bytes=5000-" });

@@ -452,6 +452,7 @@ describe("the calls that the MCU makes", () => {
     const table: Record<Cause, number> = {
       connect: PrefetchStatus.CONNECT_FAILED,
       request: PrefetchStatus.REQUEST_FAILED,
+      budget: PrefetchStatus.REQUEST_FAILED,
       stalled: PrefetchStatus.DOWNLOAD_TIMEOUT,
       "no-space": PrefetchStatus.FS_NO_SPACE,
       storage: PrefetchStatus.FS_WRITE_FAILED,
@@ -464,6 +465,13 @@ describe("the calls that the MCU makes", () => {
       rejected: PrefetchStatus.GENERIC,
       "wrong-version": PrefetchStatus.GENERIC,
       "no-return": PrefetchStatus.GENERIC,
+      damaged: PrefetchStatus.GENERIC,
+      "wrong-chip": PrefetchStatus.GENERIC,
+      "not-newer": PrefetchStatus.GENERIC,
+      untrusted: PrefetchStatus.GENERIC,
+      "tried-before": PrefetchStatus.GENERIC,
+      unconfirmed: PrefetchStatus.GENERIC,
+      reverted: PrefetchStatus.GENERIC,
     };
     assert.equal(prefetchStatusOf(undefined), PrefetchStatus.OK);
     for (const [cause, status] of Object.entries(table) as [Cause, number][]) {

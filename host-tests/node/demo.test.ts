@@ -98,7 +98,7 @@ describe("The demo", () => {
         .update(readFileSync(join(out, "received.bin")))
         .digest("hex");
       for (const wanted of [
-        /storage +data +littlefs +0x310000 +0x400000 +960 KiB/,
+        /storage +data +littlefs +0x3d0000 +0x400000 +192 KiB/,
         /GET http:\/\/127\.0\.0\.1:\d+\/firmware\.bin/,
         /ferry {2}UART at 460800 baud/,
         /ferry {2}fetched +\d+ %/,
@@ -336,8 +336,8 @@ describe("The demo", () => {
       ["an empty file", () => [store("empty.bin", new Uint8Array(0))], /empty\.bin is empty/],
       [
         "a file larger than any place",
-        () => [store("large.bin", new Uint8Array(0x18_0000))],
-        /large\.bin has 1572864 bytes, and .* app slot of partitions\.csv take images of at most 1568768$/,
+        () => [store("large.bin", new Uint8Array(0x1e_0000))],
+        /large\.bin has 1966080 bytes, and .* app slot of partitions\.csv take images of at most 1961984$/,
       ],
       [
         "a tag with endless names",

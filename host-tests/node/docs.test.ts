@@ -5,22 +5,28 @@ import { dirname, join, resolve } from "node:path";
 import { assert } from "chai";
 import { build } from "esbuild";
 import { HELP } from "../../host/cli/demo/options.js";
-import { Workbench } from "../../host/peers/workbench.js";
+import { HELP as EMULATOR_HELP } from "../../host/cli/emulate/options.js";
+import { makeFerryImage } from "../../host/peers/ferry-image.js";
+import { makeFirmware } from "../../host/peers/firmware.js";
+import { Native } from "../../host/peers/native-cloud-server.js";
+import { NEW_FIRMWARE, Workbench } from "../../host/peers/workbench.js";
 import type { Cause } from "../../src/base/failure.js";
+import { DEFAULTS, parseConfig } from "../../src/device/config.js";
 import { FrameDecoder } from "../../src/frame/decoder.js";
 import { prefetchStatusOf } from "../../src/mcu/service.js";
-import { type Args, type Call, type CallName, callNames, calls, type FieldType } from "../../src/rpc/catalogue.js";
+import { type Call, type CallName, callNames, calls } from "../../src/rpc/catalogue.js";
 import { OPCODE_INVOKE, OPCODE_ONEWAY, PrefetchStatus, RpcStatus } from "../../src/rpc/protocol.js";
 import { imageBytesMax } from "../../src/store/place.js";
 import { IMAGE_RECOVERY } from "../../src/store/recovery.js";
+import { SELF_RECOVERY } from "../../src/update/self-recovery.js";
+import { UPDATE_RECOVERY } from "../../src/update/update-recovery.js";
+import { OnlineBench } from "../support/online-bench.js";
+import { NEW_VERSION, SelfBench, urlOf } from "../support/self-bench.js";
 import { anchorsOf, codeBlocksOf, DOCUMENTS, linkTargetsOf, read, rowsOf } from "./documents.js";
 
 /** What the column "status" says. */
 const SERVED = "yes";
-const ANSWERED_UNKNOWN = "not yet: answers 0x13";
-const DROPPED = "not yet: counted and dropped";
 const CALLED = "called";
-const NOT_CALLED = "not yet called";
 
 /** Paths of all TypeScript, at any depth. */
 function sourcesBelow(folder: string): string[] {
@@ -66,14 +72,6 @@ function documentedAs(...statuses: readonly string[]): CallName[] {
     .map((row) => row[1] as CallName);
 }
 
-/** Any value that the type can carry. */
-function zeroOf(type: FieldType): unknown {
-  if (type === "string") return "";
-  if (type === "binary") return new Uint8Array(0);
-  if (type === "bool") return false;
-  return type === "i64" ? 0n : 0;
-}
-
 describe("docs/protocol.md", () => {
   it("draws frames and messages as their sources do", () => {
     for (const source of ["src/frame/layout.ts", "src/rpc/protocol.ts"]) {
@@ -114,44 +112,25 @@ describe("docs/protocol.md", () => {
     for (const row of callRows()) assert.isNotEmpty(row[6], `${row[1]}: how it behaves`);
   });
 
-  it("has a status for every call that is of its side and its kind", () => {
-    for (const [, name, , , , status = ""] of callRows()) {
-      const { side, kind } = calls[name as CallName];
-      const known = side === "mcu" ? [CALLED, NOT_CALLED] : [SERVED, kind === "oneway" ? DROPPED : ANSWERED_UNKNOWN];
-      assert.include(known, status, name);
-    }
-  });
-
-  it("says which calls a running Ferry serves, and what becomes of the others", () => {
-    const bench = new Workbench();
-    bench.start();
-    const ask = <N extends "ncp.hasUID" | "ncp.ping">(name: N, args: Args<N>) => {
-      const replies: { status: number; results: object }[] = [];
-      bench.mcu.call(name, args, (reply) => replies.push(reply));
-      bench.runUntil(() => replies.length > 0, 60_000, `an answer to ${name}`);
-      return replies[0];
-    };
+  it("says of every call that it is served, or made, and a running Ferry does", () => {
     for (const [, name, , , , status] of callRows()) {
-      const call: Call = calls[name as CallName];
-      const isServed = status === SERVED;
-      const reply = ask("ncp.hasUID", { uid: call.uid });
-      assert.deepEqual(reply, { status: RpcStatus.OK, results: { ok: isServed } }, `hasUID of ${name}`);
-      if (call.side === "mcu" || isServed) continue;
-      // The typed name is of another call; what counts is its uid on the wire.
-      const args = Object.fromEntries(call.argFields.map(([field, type]) => [field, zeroOf(type)]));
-      if (call.kind === "invoke") {
-        assert.equal(ask(name as "ncp.ping", args as Args<"ncp.ping">)?.status, RpcStatus.UNKNOWN_UID, name);
-        continue;
-      }
-      const dropped = () => bench.device.ncp?.counters.session.onewaysDropped ?? 0;
-      const before = dropped();
-      bench.mcu.tell(name as "ncp.ping", args as Args<"ncp.ping">);
-      bench.runUntil(() => dropped() === before + 1, 1_000, `${name} dropped`);
+      assert.equal(status, calls[name as CallName].side === "mcu" ? CALLED : SERVED, name);
+    }
+    const bench = new OnlineBench();
+    bench.boot();
+    for (const name of callNames) {
+      const { uid, side } = calls[name];
+      assert.deepEqual(bench.mcu.call("ncp.hasUID", { uid }), { ok: side === "ncp" }, name);
     }
   });
 
   it("says which calls Ferry makes to the MCU", () => {
-    const bench = new Workbench({ mcu: { answersFalseAtChunk: { index: 3, times: 6 } } });
+    const ferry = makeFerryImage({ version: NEW_VERSION, bytes: 8_000 });
+    const bench = new SelfBench({
+      image: makeFirmware(20_082, NEW_FIRMWARE),
+      others: { "/ferry.bin": ferry },
+      mcu: { answersFalseAtChunk: { index: 3, times: 6 } },
+    });
     const made = new Set<number>();
     const decoder = new FrameDecoder((payload) => {
       const [opcode, uid] = new Uint16Array(payload.slice(0, 4).buffer);
@@ -166,14 +145,19 @@ describe("docs/protocol.md", () => {
     bench.offer();
     assert.equal(bench.awaitVerdict().kind, "succeeded");
     bench.clock.advance(30_000);
+    bench.offerFerry({ url: urlOf("/ferry.bin"), sizeBytes: ferry.length });
+    assert.equal(bench.awaitSelfVerdict().kind, "succeeded");
+    const online = new OnlineBench();
+    online.goOnline();
+    for (const name of ["mcu.hasUID", "mcu.reboot"] as const) online.mcu.answers.set(name, { ok: true });
+    online.cloud.send(Native.HARDWARE, "vw", "1", "on");
+    online.cloud.send(Native.INTERNAL, "dbg", "reboot");
+    online.clock.advance(2_000);
+    for (const { name } of online.mcu.heard) made.add(calls[name].uid);
     assert.sameMembers(
       [...made],
       documentedAs(CALLED).map((name) => calls[name].uid),
     );
-    const sources = sourcesBelow("src")
-      .filter((path) => path !== "src/rpc/catalogue.ts")
-      .map(read);
-    for (const name of documentedAs(NOT_CALLED)) assert.notInclude(sources.join(), `"${name}"`);
   });
 
   it("names every status of a RESULT, and each cause's prefetch status, as they are", () => {
@@ -207,6 +191,34 @@ describe("docs/recovery.md", () => {
     for (const key of keys) assert.include(read("docs/recovery.md"), `\`${key}\``);
     const largest = imageBytesMax(bench.device.storage.partition("storage").size).toLocaleString("en-US");
     assert.include(read("docs/recovery.md"), `the largest image has ${largest} bytes`);
+  });
+});
+
+describe("docs/recovery.md, on the MCU's update", () => {
+  it("shows the very table that the updater goes by", () => {
+    assert.deepEqual(
+      rowsOf("docs/recovery.md", "record", "phase", "what Ferry does at its start"),
+      UPDATE_RECOVERY.map(({ record, phase, next }) => [record, phase, next]),
+    );
+  });
+});
+
+describe("docs/recovery.md, on Ferry's own update", () => {
+  it("shows the very table that the updater goes by", () => {
+    assert.deepEqual(
+      rowsOf("docs/recovery.md", "record", "runs", "slot", "what Ferry does at its start"),
+      SELF_RECOVERY.map(({ record, running, slot, next }) => [record, running, slot, next]),
+    );
+  });
+
+  it("names every record that it leaves", () => {
+    const bench = new SelfBench();
+    bench.start();
+    bench.offerFerry();
+    assert.equal(bench.awaitSelfVerdict().kind, "succeeded");
+    const keys = [...(bench.device.storage.keyValues.domains.get("ferry")?.keys() ?? [])];
+    assert.isAtLeast(keys.length, 3);
+    for (const key of keys) assert.include(read("docs/recovery.md"), `\`${key}\``);
   });
 });
 
@@ -248,6 +260,56 @@ describe("The limits that the documents name", () => {
   });
 });
 
+describe("docs/porting.md", () => {
+  it("lists every key of a product's configuration with its default", () => {
+    const rows = rowsOf("docs/porting.md", "key", "default", "meaning");
+    const flatten = (value: object, path: string): [string, string][] =>
+      Object.entries(value).flatMap(([name, inner]) =>
+        typeof inner === "object" ? flatten(inner, `${path}${name}.`) : [[path + name, JSON.stringify(inner)]],
+      );
+    assert.deepEqual(
+      rows.map(([key, value]) => [key, value]),
+      flatten(DEFAULTS, ""),
+    );
+  });
+
+  it("shows a configuration that makes sense", () => {
+    const [product = "{}"] = codeBlocksOf("docs/porting.md", "json");
+    assert.deepEqual(parseConfig(JSON.parse(product).config.ferry).problems, []);
+  });
+
+  it("has the pins of each chip", () => {
+    const { platforms } = JSON.parse(read("manifest.json"));
+    for (const [platform = "", port, pins] of rowsOf("docs/porting.md", "platform", "UART", "transmit, receive")) {
+      const { uart } = parseConfig(platforms[platform].config?.ferry).config;
+      assert.deepEqual([port, pins], [String(uart.port), `${uart.transmit}, ${uart.receive}`], platform);
+    }
+  });
+
+  it("tells how many certificate authorities are trusted", () => {
+    assert.lengthOf(JSON.parse(read("manifest.json")).data["*"], 10);
+    assert.match(read("docs/budgets.md"), /ten certificate\s+authorities/);
+  });
+});
+
+describe("docs/budgets.md", () => {
+  it("names the memory that the manifest asks for", () => {
+    const { platforms, defines } = JSON.parse(read("manifest.json"));
+    const { chunk, heap, stack } = platforms.esp32.creation;
+    assert.deepEqual([chunk.incremental, heap.incremental], [0, 0], "the heaps do not grow");
+    const [row = []] = rowsOf("docs/budgets.md", "platform", "chunks", "slots", "stack", "from");
+    const amount = (count: number) => count.toLocaleString("en-US");
+    assert.deepEqual(row.slice(1, 4), [`${amount(chunk.initial)} bytes`, amount(heap.initial), amount(stack)]);
+    const settings = rowsOf("docs/budgets.md", "setting", "value", "why").map(([name, value]) => [name, value]);
+    for (const [name, value] of Object.entries(defines.file.lfs)) assert.deepInclude(settings, [name, String(value)]);
+  });
+
+  it("names the watchdog's time as ESP-IDF is told", () => {
+    const [, seconds] = /CONFIG_ESP_TASK_WDT_TIMEOUT_S=(\d+)/.exec(read("sdkconfig/sdkconfig.defaults")) ?? [];
+    assert.include(read("docs/budgets.md"), `has not come back for ${seconds} s`);
+  });
+});
+
 describe("README.md", () => {
   it("names npm scripts that exist, and all of them", () => {
     const { scripts } = JSON.parse(read("package.json"));
@@ -259,6 +321,13 @@ describe("README.md", () => {
     const flagsIn = (text: string) => new Set([...text.matchAll(/(?<![\w-])--[a-z]+/g)].map(([flag]) => flag));
     const shown = read("README.md").match(/^npm run demo -- .*$/gm) ?? [];
     assert.sameMembers([...flagsIn(shown.join("\n"))], [...flagsIn(HELP)]);
+  });
+
+  it("names the emulator's options, and all of them", () => {
+    const flagsIn = (text: string) =>
+      new Set([...text.matchAll(/(?<![\w-])--[a-z]+(?:-[a-z]+)*/g)].map(([flag]) => flag));
+    const shown = read("README.md").match(/^npm run emulate -- .*$/gm) ?? [];
+    assert.sameMembers([...flagsIn(shown.join("\n"))], [...flagsIn(EMULATOR_HELP)]);
   });
 
   it("lists folders and files that exist, and every folder of src, host and host-tests", () => {

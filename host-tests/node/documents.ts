@@ -2,7 +2,13 @@
 
 import { readFileSync } from "node:fs";
 
-export const DOCUMENTS = ["README.md", "docs/protocol.md", "docs/recovery.md"] as const;
+export const DOCUMENTS = [
+  "README.md",
+  "docs/protocol.md",
+  "docs/recovery.md",
+  "docs/budgets.md",
+  "docs/porting.md",
+] as const;
 export type Document = (typeof DOCUMENTS)[number];
 
 interface Table {

@@ -140,19 +140,23 @@ describe("On real sockets", () => {
     };
   });
 
-  describeHttpClientContract("The HTTPS client over real sockets", () => {
-    world = makeWorld([authority.certificate]);
-    return {
-      Client: world.Https,
-      options: { host: HOST, port: securePort },
-      noHost: "nowhere.example",
-      noPort,
-      received: () => world.received,
-      reply: (text) => world.connection?.write(text, "latin1"),
-      hangUp: () => world.connection?.end(),
-      pass: settle,
-    };
-  });
+  describeHttpClientContract(
+    "The HTTPS client over real sockets",
+    () => {
+      world = makeWorld([authority.certificate]);
+      return {
+        Client: world.Https,
+        options: { host: HOST, port: securePort },
+        noHost: "nowhere.example",
+        noPort,
+        received: () => world.received,
+        reply: (text) => world.connection?.write(text, "latin1"),
+        hangUp: () => world.connection?.end(),
+        pass: settle,
+      };
+    },
+    { secure: true },
+  );
 
   describe("the HTTP client", () => {
     beforeEach(() => {

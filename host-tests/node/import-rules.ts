@@ -8,7 +8,7 @@ import type { Node } from "typescript/unstable/ast";
 import { isCallExpression, isExportDeclaration, isImportDeclaration, isStringLiteral } from "typescript/unstable/ast";
 import { placeOf, type Source } from "./sources.js";
 
-/** The folders of src, and what each may import besides itself and types from ports.ts. */
+/** The folders of src, and what each may import besides itself and types from ports.ts, or from a folder's ports.ts. */
 const DEVICE_FOLDERS: Readonly<Record<string, readonly string[]>> = {
   base: [],
   frame: ["base"],
@@ -20,7 +20,14 @@ const DEVICE_FOLDERS: Readonly<Record<string, readonly string[]>> = {
   update: ["base", "image"],
   cloud: ["base", "image"],
   provision: ["base", "image"],
-  native: ["base"],
+  panel: ["base"],
+  lifecycle: ["base"],
+  network: ["base"],
+  settings: ["base"],
+  time: ["base"],
+  native: ["base", "frame"],
+  wiring: [], // the rooms of ncp.ts: everything, as ncp.ts itself
+  device: ["base"],
 };
 
 /** Packages from npm in code that also runs on XS, and the only places that may name them. */
@@ -54,8 +61,9 @@ function objectionToDeviceImport(source: string, target: string, typesOnly: bool
   const to = folderOf(target);
   if (source === "src/ports.ts") return "ports.ts imports nothing";
   if (to === "ncp.ts") return source === "src/main.ts" ? undefined : "only main.ts imports ncp.ts";
-  if (source === "src/main.ts" || source === "src/ncp.ts" || from === to) return undefined;
-  if (to === "ports.ts") {
+  if (source === "src/main.ts" || source === "src/ncp.ts" || from === "wiring" || from === to) return undefined;
+  if (to === "wiring") return "the rooms of ncp.ts are for ncp.ts and main.ts";
+  if (/^src\/(\w+\/)?ports\.ts$/.test(target)) {
     if (from === "base") return "base imports nothing";
     return typesOnly ? undefined : "ports.ts holds types: use `import type`";
   }
@@ -63,7 +71,8 @@ function objectionToDeviceImport(source: string, target: string, typesOnly: bool
 }
 
 function objectionToPackage(source: string, specifier: string): string | undefined {
-  if (source === "src/main.ts") return undefined;
+  // The composition root, and its counterpart for the SDK's engine on a PC.
+  if (source === "src/main.ts" || source.startsWith("host/lin/guest/")) return undefined;
   if (specifier.startsWith("embedded:")) return "only src/main.ts names embedded: modules";
   const isNeutral = /^(src|host\/sim|host\/peers)\//.test(source) || isPortableTest(source);
   if (!isNeutral) return undefined;

@@ -53,7 +53,9 @@ const FOREIGN_GLOBALS: ReadonlySet<string> = new Set([
   ...["process", "queueMicrotask", "require", "setImmediate", "setInterval", "setTimeout", "structuredClone"],
 ]);
 
+/** All but main.ts and what is bound to C: they run on the chip alone. */
 export function isEngineNeutral(path: string): boolean {
+  if (path === "src/main.ts" || path.startsWith("src/native/")) return false;
   return /^(src|host\/sim|host\/peers)\//.test(path) || /^host-tests\/(?!node\/)/.test(path);
 }
 

@@ -120,14 +120,14 @@ describe("the partition tables of Ferry", () => {
         assert.deepInclude(table.findByLabel("storage"), { type: "data", subtype: "littlefs" });
       });
 
-      it("has two equal app slots of 1.5 MiB or more", () => {
+      it("has two equal app slots of 1.8 MiB or more", () => {
         const slots = read().appSlots();
         assert.deepEqual(
           slots.map(({ label }) => label),
           ["ota_0", "ota_1"],
         );
         assert.strictEqual(slots[0]?.size, slots[1]?.size);
-        assert.isAtLeast(slots[0]?.size ?? 0, 1.5 * MIB);
+        assert.isAtLeast(slots[0]?.size ?? 0, 1.8 * MIB);
       });
 
       it("uses the flash to its last byte", () => {

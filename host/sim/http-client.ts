@@ -186,7 +186,7 @@ class SimHttpClient implements HttpClient {
     if (this.#chunk !== undefined) this.#chunk -= count;
     else if (this.#remaining !== undefined) this.#remaining -= count;
     const result = this.#socket?.read(into.subarray(0, count));
-    this.#binding.onBodyRead?.(result ?? 0);
+    if (this.#status < 300) this.#binding.onBodyRead?.(result ?? 0);
     if (this.#chunk === 0) {
       this.#line = "";
       if (this.#told > 0) this.#setTimer(() => this.#receive(this.#told));
