@@ -8,6 +8,7 @@ import { type FlashFigures, measureFlash } from "./flash.js";
 import { BAUDS, type LineFigures, measureLine } from "./line.js";
 import { type MemoryFigures, measureMemory } from "./memory.js";
 import { measureNativeLine } from "./native-line.js";
+import { measurePings, PING_PHASES, type PingsFigures, type PingWire, pingChargesOf } from "./ping.js";
 import { measureThroughput, type ThroughputFigures } from "./throughput.js";
 import { measureXsCost, type XsCost } from "./xs-cost.js";
 
@@ -31,7 +32,16 @@ interface Figures {
   readonly download: Readonly<Record<string, DownloadFigures>>;
   /** By place: what staging an image costs the flash. */
   readonly flash: Readonly<Record<string, FlashFigures>>;
+  /** How long an MCU waits for the answer to a ping: on the chip's wire at the higher rate, and by wire and baud. */
+  readonly ping: {
+    readonly p99Ms: number;
+    readonly maxMs: number;
+    readonly typescript: Readonly<Record<string, PingsFigures>>;
+    readonly native: Readonly<Record<string, PingsFigures>>;
+  };
 }
+
+const PING_BAUDS = [115_200, 921_600] as const;
 
 async function measure(progress: (text: string) => void): Promise<Figures> {
   progress("engine cost of serving and receiving");
@@ -59,6 +69,13 @@ async function measure(progress: (text: string) => void): Promise<Figures> {
   const download = measureDownloads(downloadCost.stepsPerDownloadedByte * MS_PER_STEP);
   progress("flash wear of staging, among the files and in the app slot");
   const flash = measureFlash();
+  progress("pings while Ferry is busy");
+  const pingsOver = (wire: PingWire) => {
+    const charges = pingChargesOf(wire, xs, downloadCost, MS_PER_STEP);
+    return Object.fromEntries(PING_BAUDS.map((baud) => [baud, measurePings({ baud, wire, charges })]));
+  };
+  const pings = { typescript: pingsOver("typescript"), native: pingsOver("native") };
+  const { p99Ms = Number.NaN, maxMs = Number.NaN } = pings.native[PING_BAUDS[1]] ?? {};
   return {
     msPerStep: MS_PER_STEP,
     xs,
@@ -70,6 +87,7 @@ async function measure(progress: (text: string) => void): Promise<Figures> {
     downloadCost,
     download,
     flash,
+    ping: { p99Ms, maxMs, ...pings },
   };
 }
 
@@ -103,6 +121,14 @@ function print(figures: Figures): void {
       `flash.${place}`,
       `programmed ${round(programmedPerImageByte, 3)} per image byte, erased ${round(erasesPerImageSector, 2)} sectors per image sector, one at most ${erasesPerSectorMax} times`,
     ]);
+  }
+  for (const wire of ["typescript", "native"] as const) {
+    for (const [baud, { phases }] of Object.entries(figures.ping[wire])) {
+      for (const phase of PING_PHASES) {
+        const { p99Ms, maxMs } = phases[phase];
+        rows.push([`ping.${wire}.${baud}.${phase}`, `p99 ${round(p99Ms, 1)} ms  max ${round(maxMs, 1)} ms`]);
+      }
+    }
   }
   const width = Math.max(...rows.map(([name]) => name.length));
   for (const [name, value] of rows) console.log(`${name.padEnd(width)}  ${value}`);

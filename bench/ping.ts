@@ -22,14 +22,16 @@ import type { DigestClass } from "../src/ports.js";
 import { calls } from "../src/rpc/catalogue.js";
 import { OPCODE_INVOKE, OPCODE_RESULT } from "../src/rpc/protocol.js";
 import { ChargedSerial } from "./charged-serial.js";
+import type { DownloadCost } from "./download.js";
 import { makeLargeStorage } from "./line.js";
 import { nativeWireModel } from "./native-line.js";
+import type { XsCost } from "./xs-cost.js";
 
 const IMAGE_BYTES = 512 * 1024;
 /** Too large for the files of a module of 4 MB. */
 const SLOT_IMAGE_BYTES = 1_000_000;
-/** So many connections bring the image of that phase. */
-const HANDSHAKES = 8;
+/** Each ends with the first byte of the image: what an erase adds to a ping is another phase's. */
+const HANDSHAKES = 6;
 const CHUNK_BYTES = 1024;
 const IDLE_MS = 60_000;
 /** Ferry is up again. */
@@ -45,13 +47,27 @@ export const TLS_HANDSHAKE_MS = 1_500;
 /** MD5 or SHA-256 of a byte in native code: some 40 cycles. */
 const DIGEST_MS_PER_BYTE = 160e-6;
 
-export const PING_PHASES = Object.freeze(["idle", "downloading", "stagingInSlot", "handshakes", "hashing", "serving"]);
-export type PingPhase = "idle" | "downloading" | "stagingInSlot" | "handshakes" | "hashing" | "serving";
+export const PING_PHASES = Object.freeze([
+  "idle",
+  "downloading",
+  "stagingInSlot",
+  "handshakes",
+  "hashing",
+  "serving",
+] as const);
+export type PingPhase = (typeof PING_PHASES)[number];
 
 export interface PingFigures {
   readonly pings: number;
   readonly p99Ms: number;
   readonly maxMs: number;
+}
+
+export interface PingsFigures {
+  /** Of the worst phase. */
+  readonly p99Ms: number;
+  readonly maxMs: number;
+  readonly phases: Readonly<Record<PingPhase, PingFigures>>;
 }
 
 /** What the engine is charged with, in milliseconds of the chip's time. */
@@ -72,7 +88,28 @@ export interface PingSetup {
   readonly charges: PingCharges;
 }
 
-export function measurePings(phase: PingPhase, setup: PingSetup): PingFigures {
+/** The engine's steps as bench/xs-cost.ts and bench/download.ts meter them. */
+export function pingChargesOf(wire: PingWire, xs: XsCost, download: DownloadCost, msPerStep: number): PingCharges {
+  const isNative = wire === "native";
+  const { stepsPerDownloadedByte, stepsPerDownloadedByteNativeCrc } = download;
+  return {
+    deliveryMs: (isNative ? xs.resultStepsNativeWire : xs.turnaroundSteps) * msPerStep,
+    downloadMsPerByte: (isNative ? stepsPerDownloadedByteNativeCrc : stepsPerDownloadedByte) * msPerStep,
+    frameMsPerByte: (isNative ? xs.stepsPerServedByteNativeWire : xs.stepsPerServedByte) * msPerStep,
+  };
+}
+
+export function measurePings(setup: PingSetup): PingsFigures {
+  const phases = Object.fromEntries(PING_PHASES.map((phase) => [phase, measurePhase(phase, setup)]));
+  const worst = (of: (figures: PingFigures) => number) => Math.max(...Object.values(phases).map(of));
+  return {
+    p99Ms: worst(({ p99Ms }) => p99Ms),
+    maxMs: worst(({ maxMs }) => maxMs),
+    phases: phases as Record<PingPhase, PingFigures>,
+  };
+}
+
+function measurePhase(phase: PingPhase, setup: PingSetup): PingFigures {
   const bench = makeBench(phase, setup);
   bench.start();
   bench.clock.advance(1_000);
@@ -116,9 +153,9 @@ function isOver(phase: PingPhase, bench: Workbench): () => boolean {
     return () => bench.clock.now() >= endMs;
   }
   if (phase === "serving") return () => bench.last("ferried")?.bytes === IMAGE_BYTES;
-  if (phase !== "hashing") return () => bench.count("staged") > 0;
-  const requests = bench.count("request");
-  return () => bench.count("request") > requests;
+  if (phase === "downloading" || phase === "stagingInSlot") return () => bench.count("staged") > 0;
+  const requests = bench.count("request") + (phase === "handshakes" ? HANDSHAKES : 1);
+  return () => bench.count("request") >= requests;
 }
 
 function makeBench(phase: PingPhase, { baud, wire, charges }: PingSetup): Workbench {
@@ -145,14 +182,21 @@ function makeBench(phase: PingPhase, { baud, wire, charges }: PingSetup): Workbe
   const bench: Workbench = new Workbench({
     ...(phase === "stagingInSlot" ? {} : { storage: makeLargeStorage() }),
     image: new Random(1).bytes(phase === "stagingInSlot" ? SLOT_IMAGE_BYTES : IMAGE_BYTES),
-    mcu: { bringUp: "low-level", targetBaud: baud, prefetch: true, chunkBytes: CHUNK_BYTES, slotBytes: 1 << 22, eraseMs: 0 },
+    mcu: {
+      bringUp: "low-level",
+      targetBaud: baud,
+      prefetch: true,
+      chunkBytes: CHUNK_BYTES,
+      slotBytes: 1 << 22,
+      eraseMs: 0,
+    },
     ...(model ? { deviceUart: model.deviceUart } : {}),
     overrides,
   });
   if (secure) {
     bench.network.listen(SERVER_HOST, 443, bench.server.accept);
     const { behavior } = bench.server;
-    bench.server.behavior = { ...behavior, cutAtByte: { byte: IMAGE_BYTES / 8, times: HANDSHAKES - 1 } };
+    bench.server.behavior = { ...behavior, cutAtByte: { byte: 1, times: HANDSHAKES } };
   }
   return bench;
 }
@@ -241,7 +285,9 @@ function u16(bytes: Uint8Array, at: number): number {
 }
 
 function pingFrame(id: number): Uint8Array {
-  const payload = Uint8Array.from([OPCODE_INVOKE, calls["ncp.ping"].uid, id].flatMap((word) => [word & 0xff, word >> 8]));
+  const payload = Uint8Array.from(
+    [OPCODE_INVOKE, calls["ncp.ping"].uid, id].flatMap((word) => [word & 0xff, word >> 8]),
+  );
   const frame = new Uint8Array(FRAME_BYTES_MAX);
   return frame.slice(0, encodeFrame(payload, payload.length, frame));
 }

@@ -10,7 +10,7 @@ import { deepFreeze } from "../src/base/freeze.js";
 import { fromHex, toHex } from "../src/base/hex.js";
 import { isRecord, JSON_DEPTH_MAX, parseJson } from "../src/base/json.js";
 import { FILE_NAME_LENGTH_MAX, fileNameOf, parseUrl, resolveUrl, URL_LENGTH_MAX } from "../src/base/url.js";
-import { decodeUtf8, encodeUtf8, utf8Length, writeUtf8 } from "../src/base/utf8.js";
+import { cutUtf8, decodeUtf8, encodeUtf8, utf8Length, writeUtf8 } from "../src/base/utf8.js";
 
 describe("a byte reader", () => {
   it("reads little-endian fields in order, to the last byte", () => {
@@ -236,6 +236,14 @@ describe("UTF-8", () => {
     assert.equal(toHex(encodeUtf8("\udc00a")), "efbfbd61");
     assert.equal(toHex(encodeUtf8("\ud83d\ud83e\udd8a")), "efbfbdf09fa68a");
     assert.equal(utf8Length("a\ud800"), 4);
+  });
+
+  it("is cut to so many bytes at the end of a character", () => {
+    const text = "aé€🦊";
+    const cuts = ["", "a", "a", "aé", "aé", "aé", "aé€", "aé€", "aé€", "aé€", text, text];
+    for (const [bytesMax, cut] of cuts.entries()) assert.equal(cutUtf8(text, bytesMax), cut, String(bytesMax));
+    assert.equal(cutUtf8("\ud800\ud800", 5), "\ud800");
+    assert.equal(cutUtf8("", 0), "");
   });
 
   it("is written into a larger array, at a place", () => {

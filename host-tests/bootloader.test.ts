@@ -111,7 +111,10 @@ describe("The simulated boot loader", () => {
       const partitions = makeStorage("ota_1", "factory", "ota_0").partitions;
       const app = makeFerryImage({ version: "7.0.0" });
       const storage = new SimStorage({ partitions, app });
-      assert.deepEqual(storage.describeApp(storage.partition("factory")), { version: "7.0.0", projectName: "ferry" });
+      assert.deepEqual(storage.describeApp(storage.partition("factory")), {
+        version: "7.0.0",
+        projectName: "xs_esp32",
+      });
       assert.isUndefined(storage.describeApp(storage.partition("ota_0")));
     });
   });
@@ -325,11 +328,17 @@ describe("A Ferry image", () => {
     for (const bytes of [undefined, 1024, 40_000]) {
       const image = makeFerryImage({ version: "1.2.3", projectName: "other", ...(bytes ? { bytes } : {}) });
       assert.isUndefined(checkEspImage(image));
-      assert.equal(image.length, bytes ?? 336);
+      assert.equal(image.length, bytes ?? 432);
       const storage = new SimStorage({ app: image });
       const [first] = storage.slots();
       assert.deepEqual(first && storage.describeApp(first), { version: "1.2.3", projectName: "other" });
     }
+  });
+
+  it("has its version in its descriptor where it has no tag", () => {
+    const image = makeFerryImage({ version: "1.2.3", isTagged: false });
+    const storage = new SimStorage({ app: image });
+    assert.deepEqual(storage.describeApp(storage.partition("ota_0")), { version: "1.2.3", projectName: "xs_esp32" });
   });
 
   it("is another one with another seed, and the same with the same", () => {
@@ -346,8 +355,9 @@ describe("A Ferry image", () => {
   });
 
   it("refuses sizes and texts that no image can have", () => {
-    assert.throws(() => makeFerryImage({ version: "1.2.3", bytes: 335 }), RangeError);
-    assert.throws(() => makeFerryImage({ version: "1.2.3", bytes: 341 }), RangeError);
-    assert.throws(() => makeFerryImage({ version: "1".repeat(32) }), "no room");
+    assert.throws(() => makeFerryImage({ version: "1.2.3", bytes: 431 }), RangeError);
+    assert.throws(() => makeFerryImage({ version: "1.2.3", bytes: 437 }), RangeError);
+    assert.throws(() => makeFerryImage({ version: "1".repeat(32), isTagged: false }), "no room");
+    assert.throws(() => makeFerryImage({ version: "1".repeat(64) }), "no room");
   });
 });

@@ -31,11 +31,47 @@ describe("A product's configuration", () => {
       [{ timeServer: "" }, "config.ferry.timeServer must be a text of 1 to 253 characters"],
       [{ timeServer: {} }, "config.ferry.timeServer must be a text of 1 to 253 characters"],
       [{ uart: { pins: 5 } }, "config.ferry.uart.pins is not known"],
+      [{ takenPins: { "49": "relay" } }, "config.ferry.takenPins must have numbers to 48, and texts of 1 to 40"],
+      [{ takenPins: ["relay"] }, "config.ferry.takenPins must have numbers to 48, and texts of 1 to 40"],
+      [{ cloud: { transport: "http" } }, "config.ferry.cloud.transport must be one of native, mqtt"],
+      [{ cloud: { allowPlain: "no" } }, "config.ferry.cloud.allowPlain must be true or false"],
+      [
+        { cloud: { pinNames: { V5: "x" } } },
+        "config.ferry.cloud.pinNames must have numbers to 65535, and texts of 1 to 64",
+      ],
+      [
+        { cloud: { pinNames: { "5": "" } } },
+        "config.ferry.cloud.pinNames must have numbers to 65535, and texts of 1 to 64",
+      ],
+      [{ report: { vpin: 65_536 } }, "config.ferry.report.vpin must be an integer from -1 to 65535"],
+      [{ "uart.port": 1 }, "config.ferry.uart.port is not known"],
       [{ constructor: 1 }, "config.ferry.constructor is not known"],
       ["fast", "config.ferry must be an object"],
     ];
     for (const [given, problem] of cases)
       assert.deepEqual(parseConfig(given), { config: DEFAULTS, problems: [problem] });
+  });
+
+  it("takes all that there is to choose", () => {
+    const given = {
+      takenPins: { "25": "the relay" },
+      cloud: { transport: "mqtt", host: "broker.example", allowPlain: true, pinNames: { "5": "temperature" } },
+      report: { event: "update", metadata: "update", vpin: 127 },
+      authority: "ca.der",
+    };
+    assert.deepEqual(parseConfig(given), { config: { ...DEFAULTS, ...given }, problems: [] });
+  });
+
+  it("takes no image at all, instead of any, where the update key cannot be read", () => {
+    for (const updateKey of ["04ab", 5, ["04"], null]) {
+      const { config, problems } = parseConfig({ updateKey });
+      assert.equal(config.updateKey, "unusable");
+      assert.deepEqual(problems, [
+        "config.ferry.updateKey must be a public key: 130 hexadecimal digits that begin with 04",
+      ]);
+    }
+    assert.deepEqual(parseConfig({ updateKey: "04".repeat(65) }).config.updateKey, new Uint8Array(65).fill(4));
+    assert.equal(parseConfig({ updateKey: "" }).config.updateKey, "none");
   });
 
   it("keeps its sound values beside a bad one", () => {

@@ -1,29 +1,33 @@
 import { assert } from "chai";
-import { guardTcp, makeSocketClass, type SdkSocketOptions } from "../src/device/socket.js";
-import type { Socket } from "../src/ports.js";
+import { makeSocketClass, type SdkTcpOptions } from "../src/device/socket.js";
+import { makeTlsSocketClass } from "../src/device/tls-socket.js";
+import type { Socket, SocketOptions, TlsConnectionOptions } from "../src/ports.js";
 
-type Options = SdkSocketOptions & Record<string, unknown>;
+interface Opened<Options> {
+  readonly options: Options;
+  isClosed: boolean;
+}
 
-/** The SDK's sockets, as far as they matter: made with which options, closed or not. */
-class Sdk {
-  readonly tcps: (Options & { closed: boolean })[] = [];
-  readonly secured: unknown[] = [];
+/** The sockets to addresses, as far as they matter: made with which options, closed or not. */
+class Chip {
+  readonly tcps: Opened<SdkTcpOptions>[] = [];
+  readonly connections: Opened<TlsConnectionOptions>[] = [];
   lookUp: ((address: string | undefined) => void) | undefined;
   isDateKnown = true;
-  hasNoNetwork = false;
+  fault: string | undefined;
 
   readonly resolve = (host: string, callback: (host: string, address: string | undefined) => void) => {
     this.lookUp = (address) => callback(host, address);
   };
 
-  makeTcp() {
-    const sdk = this;
-    return class {
-      readonly #record: Options & { closed: boolean };
+  makeClass<Options>(opened: Opened<Options>[]) {
+    const chip = this;
+    return class implements Socket {
+      readonly #record: Opened<Options>;
       constructor(options: Options) {
-        if (sdk.hasNoNetwork) throw new Error("no network");
-        this.#record = { ...options, closed: false };
-        sdk.tcps.push(this.#record);
+        if (chip.fault) throw new Error(chip.fault);
+        this.#record = { options, isClosed: false };
+        opened.push(this.#record);
       }
       read(buffer: Uint8Array) {
         buffer[0] = 7;
@@ -33,89 +37,43 @@ class Sdk {
         return 100 - buffer.length;
       }
       close() {
-        this.#record.closed = true;
+        this.#record.isClosed = true;
       }
-    };
-  }
-
-  /** Between its user and TCP; tells nobody why a connection was lost. */
-  makeTls() {
-    const { secured } = this;
-    return class {
-      constructor(options: Options) {
-        secured.push(options.secure);
-        const { io } = options.TCP as { io: new (options: Options) => object };
-        new io({ ...options, onError: () => options.onError?.() });
-      }
-      close() {}
     };
   }
 }
 
-describe("A TCP socket of the SDK's, guarded", () => {
-  let sdk: Sdk;
+let chip: Chip;
+let told: unknown[][];
 
-  beforeEach(() => {
-    sdk = new Sdk();
-  });
-
-  it("loses the connection, and does not throw, where its user throws", () => {
-    const seen: unknown[] = [];
-    const bad = new Error("bad record");
-    const onReadable = () => {
-      throw bad;
-    };
-    new (guardTcp(sdk.makeTcp()))({
-      onReadable,
-      onFault: (cause) => seen.push(cause),
-      onError: () => seen.push("lost"),
-    });
-    sdk.tcps[0]?.onReadable?.(5);
-    assert.isTrue(sdk.tcps[0]?.closed);
-    assert.deepEqual(seen, [bad, "lost"]);
-  });
-
-  it("hands on what it has to say", () => {
-    const counts: number[] = [];
-    new (guardTcp(sdk.makeTcp()))({
-      onReadable: (count) => counts.push(count),
-      onWritable: (count) => counts.push(-count),
-    });
-    sdk.tcps[0]?.onReadable?.(5);
-    sdk.tcps[0]?.onWritable?.(9);
-    assert.deepEqual(counts, [5, -9]);
-  });
+beforeEach(() => {
+  chip = new Chip();
+  told = [];
 });
 
-describe("The device's socket", () => {
-  let sdk: Sdk;
-  let told: unknown[][];
+function options(): SocketOptions {
+  return {
+    host: "cloud.test",
+    port: 443,
+    onReadable: (count) => told.push(["readable", count]),
+    onWritable: (count) => told.push(["writable", count]),
+    onError: (problem, detail) => told.push([problem, detail]),
+  };
+}
 
-  function open(secure: boolean): Socket {
-    const parts = { Tcp: guardTcp(sdk.makeTcp()), resolve: sdk.resolve };
-    const authority = new ArrayBuffer(4);
-    const tls = { Tls: sdk.makeTls(), isDateKnown: () => sdk.isDateKnown, authority };
-    const SdkSocket = makeSocketClass(parts, secure ? tls : undefined);
-    return new SdkSocket({
-      host: "cloud.test",
-      port: 443,
-      onReadable: (count) => told.push(["readable", count]),
-      onWritable: (count) => told.push(["writable", count]),
-      onError: (problem, detail) => told.push([problem, detail]),
-    });
+describe("The device's socket over TCP", () => {
+  function open(): Socket {
+    const TcpSocket = makeSocketClass({ Tcp: chip.makeClass(chip.tcps), resolve: chip.resolve });
+    return new TcpSocket(options() as SocketOptions & Record<string, unknown>);
   }
 
-  beforeEach(() => {
-    sdk = new Sdk();
-    told = [];
-  });
-
   it("looks the name up, connects, and hands on what the connection says", () => {
-    const socket = open(false);
-    sdk.lookUp?.("192.0.2.7");
-    assert.include(sdk.tcps[0], { host: "cloud.test", address: "192.0.2.7", port: 443 });
-    sdk.tcps[0]?.onWritable?.(50);
-    sdk.tcps[0]?.onReadable?.(3);
+    const socket = open();
+    chip.lookUp?.("192.0.2.7");
+    const tcp = chip.tcps[0]?.options;
+    assert.include(tcp, { address: "192.0.2.7", port: 443 });
+    tcp?.onWritable(50);
+    tcp?.onReadable(3);
     assert.deepEqual(told, [
       ["writable", 50],
       ["readable", 3],
@@ -125,78 +83,128 @@ describe("The device's socket", () => {
     assert.deepEqual([socket.read(buffer), buffer[0]], [1, 7]);
   });
 
+  it("reads what waits, and never asks the SDK for more", () => {
+    const asked: number[] = [];
+    const Recording = class extends chip.makeClass(chip.tcps) {
+      override read(buffer: Uint8Array) {
+        asked.push(buffer.length);
+        return buffer.length;
+      }
+    };
+    const TcpSocket = makeSocketClass({ Tcp: Recording, resolve: chip.resolve });
+    const socket = new TcpSocket(options() as SocketOptions & Record<string, unknown>);
+    chip.lookUp?.("192.0.2.7");
+    const buffer = new Uint8Array(512);
+    assert.isUndefined(socket.read(buffer));
+    chip.tcps[0]?.options.onReadable(700);
+    assert.deepEqual([socket.read(buffer), socket.read(buffer), socket.read(buffer)], [512, 188, undefined]);
+    chip.tcps[0]?.options.onReadable(5);
+    assert.deepEqual([socket.read(buffer.subarray(0, 0)), socket.read(buffer)], [undefined, 5]);
+    assert.deepEqual(asked, [512, 188, 5]);
+  });
+
   it("says that there is no such name", () => {
-    open(false);
-    sdk.lookUp?.(undefined);
+    open();
+    chip.lookUp?.(undefined);
     assert.deepEqual(told, [["name", "no address found for cloud.test"]]);
   });
 
   it("says that it cannot connect", () => {
-    open(false);
-    sdk.lookUp?.("192.0.2.7");
-    sdk.tcps[0]?.onError?.();
+    open();
+    chip.lookUp?.("192.0.2.7");
+    chip.tcps[0]?.options.onError();
     assert.deepEqual(told, [["connection", "cannot reach cloud.test"]]);
-    assert.isTrue(sdk.tcps[0]?.closed);
+    assert.isTrue(chip.tcps[0]?.isClosed);
   });
 
   it("says that there is no network", () => {
-    sdk.hasNoNetwork = true;
-    open(false);
-    sdk.lookUp?.("192.0.2.7");
+    chip.fault = "no network";
+    open();
+    chip.lookUp?.("192.0.2.7");
     assert.deepEqual(told, [["connection", "no network"]]);
   });
 
   it("says that the other side has closed, once", () => {
-    open(false);
-    sdk.lookUp?.("192.0.2.7");
-    sdk.tcps[0]?.onWritable?.(50);
-    sdk.tcps[0]?.onError?.();
-    sdk.tcps[0]?.onError?.();
+    open();
+    chip.lookUp?.("192.0.2.7");
+    chip.tcps[0]?.options.onWritable(50);
+    chip.tcps[0]?.options.onError();
+    chip.tcps[0]?.options.onError();
     assert.deepEqual(told.slice(1), [["closed", "cloud.test closed the connection"]]);
   });
 
-  it("is silent once it is closed, also when the name comes later", () => {
-    const early = open(false);
-    early.close();
-    sdk.lookUp?.("192.0.2.7");
-    assert.isEmpty(sdk.tcps);
-    const late = open(false);
-    sdk.lookUp?.("192.0.2.7");
-    late.close();
-    sdk.tcps[0]?.onReadable?.(3);
-    sdk.tcps[0]?.onWritable?.(3);
-    sdk.tcps[0]?.onError?.();
-    assert.isEmpty(told);
-    assert.isTrue(sdk.tcps[0]?.closed);
+  it("takes nothing before it is connected", () => {
+    const socket = open();
+    assert.throws(() => socket.write(new Uint8Array(1)), "the socket is not connected");
+    assert.isUndefined(socket.read(new Uint8Array(1)));
   });
 
-  describe("over TLS", () => {
-    it("names the server it expects, and trusts a product's own authority", () => {
-      open(true);
-      sdk.lookUp?.("192.0.2.7");
-      assert.deepEqual(sdk.secured, [{ serverName: "cloud.test", certificate: new ArrayBuffer(4) }]);
-    });
+  it("is silent once it is closed, also when the name comes later", () => {
+    const early = open();
+    early.close();
+    chip.lookUp?.("192.0.2.7");
+    assert.isEmpty(chip.tcps);
+    const late = open();
+    chip.lookUp?.("192.0.2.7");
+    late.close();
+    const tcp = chip.tcps[0]?.options;
+    tcp?.onReadable(3);
+    tcp?.onWritable(3);
+    tcp?.onError();
+    assert.isEmpty(told);
+    assert.isTrue(chip.tcps[0]?.isClosed);
+  });
+});
 
-    it("tells a bad certificate from a bad record", () => {
-      for (const message of ["certificate: auth err", "recordProtocol: bad data"]) {
-        open(true);
-        sdk.lookUp?.("192.0.2.7");
-        sdk.tcps.at(-1)?.onFault?.(new Error(message));
-        sdk.tcps.at(-1)?.onError?.();
-      }
-      assert.deepEqual(told, [
-        ["certificate", "certificate: auth err"],
-        ["connection", "recordProtocol: bad data"],
-      ]);
-    });
+describe("The device's socket over TLS", () => {
+  const authority = new ArrayBuffer(4);
 
-    it("refuses while the date is not known", () => {
-      sdk.isDateKnown = false;
-      open(true);
-      sdk.lookUp?.("192.0.2.7");
-      assert.equal(told[0]?.[0], "certificate");
-      assert.match(String(told[0]?.[1]), /the date is not known yet/);
-      assert.isEmpty(sdk.tcps);
+  function open(trust: { onlyAuthority?: boolean } = {}): Socket {
+    const TlsSocket = makeTlsSocketClass({
+      Connection: chip.makeClass(chip.connections),
+      resolve: chip.resolve,
+      isDateKnown: () => chip.isDateKnown,
+      authority,
+      ...trust,
     });
+    return new TlsSocket(options() as SocketOptions & Record<string, unknown>);
+  }
+
+  it("names the server that it expects at the address, and who may vouch for it", () => {
+    open();
+    chip.lookUp?.("192.0.2.7");
+    const { host, address, port, trustsBundle } = chip.connections[0]?.options ?? {};
+    assert.deepEqual([host, address, port, trustsBundle], ["cloud.test", "192.0.2.7", 443, true]);
+    assert.equal(chip.connections[0]?.options.authority, authority);
+  });
+
+  it("believes nobody but a product's own authority where that is asked for", () => {
+    open({ onlyAuthority: true });
+    chip.lookUp?.("192.0.2.7");
+    assert.isFalse(chip.connections[0]?.options.trustsBundle);
+  });
+
+  it("says why a server is not believed, and is closed", () => {
+    open();
+    chip.lookUp?.("192.0.2.7");
+    chip.connections[0]?.options.onError("certificate", "the certificate of cloud.test has expired");
+    assert.deepEqual(told, [["certificate", "the certificate of cloud.test has expired"]]);
+    assert.isTrue(chip.connections[0]?.isClosed);
+  });
+
+  it("refuses while the date is not known, and connects to nobody", () => {
+    chip.isDateKnown = false;
+    open();
+    chip.lookUp?.("192.0.2.7");
+    assert.equal(told[0]?.[0], "certificate");
+    assert.match(String(told[0]?.[1]), /the date is not known yet/);
+    assert.isEmpty(chip.connections);
+  });
+
+  it("says that there is no memory for it", () => {
+    chip.fault = "no memory for TLS";
+    open();
+    chip.lookUp?.("192.0.2.7");
+    assert.deepEqual(told, [["connection", "no memory for TLS"]]);
   });
 });

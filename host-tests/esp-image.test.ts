@@ -23,13 +23,19 @@ function withByte(image: Uint8Array, at: number, value: number): Uint8Array {
 
 describe("The head of an ESP image", () => {
   it("names chip, segments, version and project", () => {
-    const image = makeFerryImage({ version: "1.2.3-rc.1", chipId: C3, bytes: 4096 });
+    const image = makeFerryImage({
+      version: "1.2.3-rc.1",
+      chipId: C3,
+      bytes: 4096,
+      isTagged: false,
+      projectName: "app",
+    });
     const elfSha256 = "00".repeat(32);
     assert.deepEqual(parseEspHead(image), {
       segmentCount: 1,
       chipId: C3,
       hashAppended: true,
-      app: { version: "1.2.3-rc.1", project: "ferry", elfSha256 },
+      app: { version: "1.2.3-rc.1", project: "app", elfSha256 },
     });
   });
 

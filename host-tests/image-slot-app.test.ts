@@ -4,10 +4,17 @@ import { assert } from "chai";
 import { makeFerryImage } from "../host/peers/ferry-image.js";
 import { SimFlash } from "../host/sim/flash.js";
 import { SimUpdater } from "../host/sim/update.js";
-import type { StagedImage } from "../src/store/image-store.js";
+import type { ImageStore, StagedImage } from "../src/store/image-store.js";
 import type { SimBench } from "./ports/sim-bench.js";
 import { makeContent, makeOffer, readAll, sameBytes, stage } from "./support/image-bench.js";
-import { assertFerryUnharmed, makeSlotBench, openSlotStore, SECTOR_BYTES, SLOT_BYTES } from "./support/slot-bench.js";
+import {
+  assertFerryUnharmed,
+  makeSlotBench,
+  openSlotStore,
+  SECTOR_BYTES,
+  SLOT_BYTES,
+  SLOT_TABLE,
+} from "./support/slot-bench.js";
 
 const app = makeFerryImage({ version: "2.0.0", bytes: 60_000 });
 const offer = makeOffer(app.length, { target: "ncp" });
@@ -82,16 +89,55 @@ describe("An image that becomes an app", () => {
     assert.isUndefined(openSlotStore(bench.boot()).find(offer));
   });
 
-  it("is forgotten when it runs, and when it has been rolled back", () => {
-    const bench = makeSlotBench();
+  /** The next life runs it, and has to prove it. */
+  function becomeApp(partitions = SLOT_TABLE): { bench: ReturnType<typeof makeSlotBench>; onTrial: ImageStore } {
+    const bench = makeSlotBench(partitions);
     const store = openSlotStore(bench.life);
     const image = stage(store, offer, app);
     store.yieldSlotTo(image);
     writeFirstSector(bench, image);
-    assert.isUndefined(openSlotStore(bench.boot()).find(offer), "it runs");
+    const onTrial = openSlotStore(bench.boot());
     assert.strictEqual(bench.life.running, "ota_1");
-    assert.isUndefined(openSlotStore(bench.boot()).find(offer), "it never proved itself");
+    return { bench, onTrial };
+  }
+
+  it("is not to be had while it runs, and is whole again when the boot loader went back to the app before", () => {
+    const { bench, onTrial } = becomeApp();
+    assert.isUndefined(onTrial.find(offer));
+    const small = stage(onTrial, makeOffer(900, { version: "files" }), makeContent(900, 1));
+    assert.strictEqual(small.place, "files");
+    const found = openSlotStore(bench.boot()).find(offer);
     assert.strictEqual(bench.life.running, "ota_0");
+    assert.isDefined(found?.facts);
+    assert.isTrue(found !== undefined && sameBytes(readAll(found), app));
+  });
+
+  it("gives its record up while it is on trial, where four other images need theirs", () => {
+    const roomy = SLOT_TABLE.map((row) => (row.label === "storage" ? { ...row, size: 0x4_0000 } : row));
+    const { bench, onTrial } = becomeApp(roomy);
+    const offers = [1, 2, 3, 4].map((number) => makeOffer(900, { version: `${number}` }));
+    for (const other of offers) stage(onTrial, other, makeContent(900, 1));
+    const after = openSlotStore(bench.boot());
+    assert.isUndefined(after.find(offer));
+    for (const other of offers) assert.isDefined(after.find(other)?.facts, other.version);
+  });
+
+  it("is forgotten once it is confirmed, by the next image in its life or by the next life", () => {
+    for (const isNextLife of [false, true]) {
+      const { bench, onTrial } = becomeApp();
+      bench.storage.confirmBootSlot();
+      if (!isNextLife) stage(onTrial, makeOffer(900, { version: "files" }), makeContent(900, 1));
+      const confirmed = openSlotStore(bench.boot());
+      assert.strictEqual(bench.life.running, "ota_1");
+      const large = makeContent(50_000, 3);
+      const next = makeOffer(large.length, { target: "ncp" });
+      assert.strictEqual(stage(confirmed, next, large).place, "slot");
+      const later = openSlotStore(bench.boot());
+      assert.isUndefined(later.find(offer));
+      assert.isDefined(later.find(next)?.facts);
+      assert.isTrue(sameBytes(bench.storage.peek("ota_1", 0, app.length), app), "the running app is damaged");
+      assert.deepEqual(bench.storage.chip.misuses, []);
+    }
   });
 
   it("makes another image in the slot go, and none among the files", () => {

@@ -164,6 +164,23 @@ describe("the scanner", () => {
     assert.deepEqual(first, found(0));
   });
 
+  it("prefers the MCU's tag to one of an NCP before it, and to nothing else", () => {
+    const ncp = ascii(`${MARKER}ncp\x000.1.0\0fw-type\0ferry\0\0`);
+    const nobody = ascii(`${MARKER}fw-type\0T\0\0`);
+    const last = (...parts: Uint8Array[]) => scanInSteps(Uint8Array.of(...parts.flatMap((part) => [...part])), 7);
+    assert.deepEqual(last(ncp, tag)?.pairs, found(0).pairs);
+    assert.strictEqual(last(ncp, tag)?.offset, ncp.length);
+    for (const [first, ...others] of [
+      [tag, ncp],
+      [ncp, ncp, nobody],
+      [nobody, tag],
+    ] as const) {
+      assert.deepEqual(last(first, ...others), last(first), "the first wins");
+    }
+    const version = ascii(`${MARKER}mcu\x009.9.9\0\0`);
+    assert.strictEqual(firmwareOf(last(ncp, tag, version) as InfoTag).version, "1.2.3", "the first of an MCU");
+  });
+
   it("counts the offset over all pieces, empty ones too", () => {
     const scanner = new InfoTagScanner();
     scanner.push(new Uint8Array(100_000));

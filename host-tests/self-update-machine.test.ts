@@ -8,11 +8,14 @@ import { FIRMWARE_TEXT_MAX, type Offer } from "../src/image/offer.js";
 import { RECORD_BODY_BYTES_MAX } from "../src/store/record-slot.js";
 import { decodeSelfUpdate, encodeSelfUpdate } from "../src/update/self-record.js";
 import {
+  REPEAT_DELAY_MS,
+  resetCauseOf,
   resumeSelfUpdate,
   SELF_RECOVERY,
   type SelfFindings,
   type SelfRecordPhase,
   selfActionFor,
+  TRIALS_MAX,
   TRIES_MAX,
 } from "../src/update/self-recovery.js";
 import {
@@ -78,6 +81,23 @@ describe("the machine of Ferry's own update", () => {
       state = next;
     }
     assert.strictEqual(state.tries, 1);
+  });
+
+  it("tells the MCU of the first restart into a build, and of no other", () => {
+    for (const tries of [0, 1, 2]) {
+      const step = stepSelfUpdate(inPhase("installing", { tries }), { kind: "installed" });
+      assert.deepEqual(step.effects, [{ do: "remember" }, { do: "restart", silently: tries > 0 }]);
+    }
+  });
+
+  it("waits before it takes a build up again, whatever happens, but for another offer", () => {
+    const held = inPhase("queued", { tries: 1, isHeld: true });
+    const nudged = stateAfter(held, { kind: "activity", activity: BUSY }, { kind: "activity", activity: FREE });
+    assert.deepEqual([nudged.phase, nudged.effects], ["queued", []]);
+    const next = stateAfter(held, { kind: "timeout", wait: "repeat" });
+    assert.deepEqual([next.phase, next.isHeld, next.tries, next.effects], ["staging", false, 1, ["stage"]]);
+    const other = stateAfter(held, { kind: "offered", offer: OFFER, force: true });
+    assert.deepEqual([other.phase, other.isHeld, other.tries], ["staging", false, 0]);
   });
 
   it("ends with a failure wherever one comes, and tells an MCU that was told of a restart", () => {
@@ -277,6 +297,7 @@ describe("the machine of Ferry's own update", () => {
       { kind: "timeout", wait: "proof" },
       { kind: "timeout", wait: "probe" },
     ];
+    assert.deepEqual(stateAfter(inPhase("trial"), { kind: "timeout", wait: "repeat" }).effects, []);
     for (const phase of ["idle", "queued", "restarting", "ended"] as const) {
       for (const event of late) {
         const next = stateAfter(inPhase(phase), event);
@@ -297,6 +318,7 @@ describe("a life that finds a record of Ferry's own update", () => {
       recorded,
       passiveSlot: "ota_1",
       isPending: false,
+      resetReason: "crash",
       confirmationMs: CONFIRMATION_MS,
       ...changes,
     };
@@ -321,7 +343,9 @@ describe("a life that finds a record of Ferry's own update", () => {
     const used = new Set<string>();
     for (const record of phases) {
       for (const running of ["new", "old"] as const) {
-        for (const isPending of [true, false]) used.add(selfActionFor(record, running, isPending));
+        for (const isPending of [true, false]) {
+          for (const reset of ["outside", "Ferry"] as const) used.add(selfActionFor(record, running, isPending, reset));
+        }
       }
     }
     assert.sameMembers([...used], [...new Set(SELF_RECOVERY.map(({ action }) => action))]);
@@ -347,9 +371,54 @@ describe("a life that finds a record of Ferry's own update", () => {
 
   it("installs again what the boot loader was never told of, or has forgotten", () => {
     for (const recorded of ["installing", "confirming"] as const) {
-      const next = resume(recorded);
+      const next = resume(recorded, {}, { tries: 0 });
       assert.deepEqual([next.phase, next.build, next.slot, next.effects], ["queued", undefined, undefined, []]);
     }
+  });
+
+  it("tries a build again that was cut off from outside, a bounded number of times, and waits before", () => {
+    for (const recorded of ["restarting", "trial"] as const) {
+      for (const resetReason of ["power", "pin", "brownout"] as const) {
+        const next = resume(recorded, { resetReason }, { tries: TRIALS_MAX - 1 });
+        assert.deepEqual([next.phase, next.isHeld, next.effects], ["queued", true, ["remember", "wait"]]);
+        assert.deepEqual([next.revertedBuilds, next.verdict], [[], undefined]);
+        const last = resume(recorded, { resetReason }, { tries: TRIALS_MAX });
+        assert.match(
+          last.verdict?.kind === "rolled-back" ? last.verdict.failure.detail : "",
+          /at the last of 3 boots$/,
+        );
+        assert.deepEqual(last.revertedBuilds, [BUILD.sha256]);
+      }
+    }
+  });
+
+  it("blames the build for every other reset, and for one that nobody knows the reason of", () => {
+    for (const [resetReason, says] of [
+      ["software", /1\.1\.0 restarted before/],
+      ["crash", /1\.1\.0 crashed before/],
+      ["watchdog", /1\.1\.0 hung before/],
+      ["unknown", /1\.1\.0 restarted before/],
+    ] as const) {
+      assert.strictEqual(resetCauseOf(resetReason), "Ferry");
+      const { verdict } = resume("trial", { resetReason });
+      assert.match(verdict?.kind === "rolled-back" ? verdict.failure.detail : "", says);
+    }
+  });
+
+  it("waits in each life that takes such a build up again, and writes that down once", () => {
+    const first = resumeSelfUpdate({
+      state: { ...SELF_IDLE, offer: OFFER, build: BUILD, slot: "ota_1", tries: 1 },
+      recorded: "trial",
+      passiveSlot: "ota_1",
+      isPending: false,
+      resetReason: "power",
+      confirmationMs: CONFIRMATION_MS,
+    });
+    assert.deepEqual(first.effects, [{ do: "remember" }, { do: "wait", wait: "repeat", ms: REPEAT_DELAY_MS }]);
+    const { state, recorded } = decodeSelfUpdate(encodeSelfUpdate(first.state));
+    assert.deepEqual([recorded, state.tries, state.isHeld], ["pending", 1, false]);
+    const second = resume(recorded, {}, state);
+    assert.deepEqual([second.phase, second.isHeld, second.effects], ["queued", true, ["wait"]]);
   });
 
   it("tries a build again that never came up, a bounded number of times", () => {

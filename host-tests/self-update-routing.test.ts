@@ -7,6 +7,7 @@ import { makeFirmware, tagBytes } from "../host/peers/firmware.js";
 import { NEW_FIRMWARE } from "../host/peers/workbench.js";
 import { DEFAULT_PARTITIONS } from "../host/sim/storage.js";
 import type { Cause } from "../src/base/failure.js";
+import { encodeUtf8 } from "../src/base/utf8.js";
 import { trailerOf } from "../src/image/signature.js";
 import type { VerifyP256 } from "../src/ports.js";
 import type { SelfPhase } from "../src/update/self-update-state.js";
@@ -25,9 +26,12 @@ function sign(image: Uint8Array, key = KEY): Uint8Array {
 const verifyToy: VerifyP256 = ([key = 0], digest, signature) =>
   digest.every((byte, i) => signature[i] === byte && signature[32 + i] === ((byte + key) & 0xff));
 
-/** Ferry's image with a tag of Blynk's among its code. */
-function tagged(tag: Uint8Array): Uint8Array {
-  const image = makeFerryImage({ version: NEW_VERSION, bytes: 8_000 });
+/** An image of Ferry without a tag. */
+const untagged = makeFerryImage({ version: NEW_VERSION, bytes: 8_000, isTagged: false, projectName: "ferry" });
+
+/** An app with a tag of Blynk's among its code, by default one that has no other. */
+function tagged(tag: Uint8Array, app = untagged): Uint8Array {
+  const image = app.slice();
   image.set(tag, 4_000);
   const hashAt = image.length - 32;
   image[hashAt - 1] = image.subarray(32, hashAt - 16).reduce((xor, byte) => xor ^ byte, 0xef);
@@ -41,7 +45,8 @@ function awaitPhase(bench: SelfBench, phase: SelfPhase, limitMs = 3_600_000): vo
 
 describe("An image that must not become the next Ferry", () => {
   const rules = { signature: { publicKey: new Uint8Array([KEY]), verifyP256: verifyToy } };
-  const good = makeFerryImage({ version: NEW_VERSION, bytes: 8_000 });
+  const sdkApp = { version: NEW_VERSION, bytes: 8_000 } as const;
+  const good = makeFerryImage(sdkApp);
   const rows: readonly {
     what: string;
     image: Uint8Array;
@@ -82,15 +87,33 @@ describe("An image that must not become the next Ferry", () => {
     },
     {
       what: "is an app of another project",
-      image: makeFerryImage({ version: NEW_VERSION, bytes: 8_000, projectName: "thermostat" }),
+      image: makeFerryImage({ version: NEW_VERSION, bytes: 8_000, isTagged: false, projectName: "thermostat" }),
       cause: "mismatch",
-      says: /^it is an app of project "thermostat", not of "ferry"$/,
+      says: /^it is not of Ferry: it has no tag that says so, and it is an app of project "thermostat"$/,
     },
     {
       what: "says that it is the MCU's",
       image: tagged(tagBytes(NEW_FIRMWARE)),
       cause: "mismatch",
       says: /^it is firmware of an MCU, offered for Ferry itself$/,
+    },
+    {
+      what: "is the MCU's, with Ferry's image in it",
+      image: tagged(tagBytes(NEW_FIRMWARE), good),
+      cause: "mismatch",
+      says: /^it is firmware of an MCU, offered for Ferry itself$/,
+    },
+    {
+      what: "has a tag that does not say whose it is",
+      image: tagged(encodeUtf8("blnkinf\0fw-type\0ferry\0\0"), makeFerryImage({ ...sdkApp, isTagged: false })),
+      cause: "mismatch",
+      says: /^it is not of Ferry: it has no tag that says so, and it is an app of project "xs_esp32"$/,
+    },
+    {
+      what: "is of an NCP of nobody knows which type",
+      image: tagged(encodeUtf8(`blnkinf\0ncp\0${NEW_VERSION}\0\0`)),
+      cause: "mismatch",
+      says: /^it is firmware of type "", and this Ferry is "ferry"$/,
     },
     {
       what: "is of another type by its tag",
@@ -100,17 +123,31 @@ describe("An image that must not become the next Ferry", () => {
     },
     {
       what: "is of another type by its offer",
-      image: good,
+      image: untagged,
       offer: { type: "ferry-c3" },
       cause: "mismatch",
       says: /^it is firmware of type "ferry-c3"/,
     },
     {
-      what: "has another version than offered",
+      what: "is of another type by its tag than by its offer",
+      image: good,
+      offer: { type: "ferry-c3" },
+      cause: "mismatch",
+      says: /^its tag says type "ferry", offered was "ferry-c3"$/,
+    },
+    {
+      what: "has another version than offered by its tag",
       image: good,
       offer: { version: "1.2.0" },
       cause: "mismatch",
-      says: /^it was offered as version "1\.2\.0", and its descriptor has "1\.1\.0"$/,
+      says: /^its tag says version "1\.1\.0", offered was "1\.2\.0"$/,
+    },
+    {
+      what: "has another version than offered",
+      image: untagged,
+      offer: { version: "1.2.0" },
+      cause: "mismatch",
+      says: /^it was offered as version "1\.2\.0", and says that it is "1\.1\.0"$/,
     },
     {
       what: "is older",
@@ -270,7 +307,8 @@ describe("An offer that leaves open whose firmware it is", () => {
   it("goes to the MCU when its image says nothing at all, or is the app of an MCU that is an ESP32", () => {
     const images = [
       makeFirmware(5_000, undefined),
-      makeFerryImage({ version: "3.0.0", projectName: "thermostat", bytes: 8_000 }),
+      makeFerryImage({ version: "3.0.0", isTagged: false, projectName: "thermostat", bytes: 8_000 }),
+      tagged(tagBytes(NEW_FIRMWARE), makeFerryImage({ version: NEW_VERSION, bytes: 8_000 })),
     ];
     for (const image of images) {
       const bench = new SelfBench({ image });
@@ -283,7 +321,8 @@ describe("An offer that leaves open whose firmware it is", () => {
 
   it("goes to Ferry when its image is Ferry's, by its tag or by its app descriptor", () => {
     const ncpTag = tagBytes({ ...NEW_FIRMWARE, version: NEW_VERSION, type: "ferry" }, "ncp");
-    for (const image of [tagged(ncpTag), makeFerryImage({ version: NEW_VERSION, bytes: 8_000 })]) {
+    const another = makeFerryImage({ version: "0.0.1", projectName: "xs_esp32", isTagged: false, bytes: 8_000 });
+    for (const image of [tagged(ncpTag, another), untagged, makeFerryImage({ version: NEW_VERSION, bytes: 8_000 })]) {
       const bench = new SelfBench({ image });
       bench.start();
       bench.offerFerry({ target: "unknown" });
@@ -323,7 +362,10 @@ describe("An offer", () => {
   });
 
   it("is for Ferry when it has the type that a product gives it", () => {
-    const bench = new SelfBench({ overrides: { selfUpdate: { firmwareType: "gateway" } } });
+    const bench = new SelfBench({
+      ferry: { type: "gateway" },
+      overrides: { selfUpdate: { firmwareType: "gateway" } },
+    });
     bench.start();
     bench.offerFerry({ target: "unknown", type: "gateway" });
     assert.deepEqual(bench.awaitSelfVerdict(), CONFIRMED);

@@ -194,20 +194,26 @@ describe("A new build of Ferry", () => {
     });
   }
 
-  it("that restarts before it has proved itself is rolled back", () => {
-    const bench = new SelfBench({ mcu: { bringUp: "none" } });
-    bench.powerOn();
-    bench.runUntil(() => bench.device.ncp !== undefined);
-    bench.mcu.powerOff();
-    bench.offerFerry();
-    awaitPhase(bench, "trial");
-    bench.clock.advance(1_000);
-    bench.device.restart();
-    const verdict = bench.awaitSelfVerdict(10_000);
-    assert.strictEqual(verdict.kind, "rolled-back");
-    assert.match(verdict.kind === "rolled-back" ? verdict.failure.detail : "", /1\.1\.0 restarted, or lost its power/);
-    assertRunsOld(bench);
-  });
+  for (const [reason, deed] of [
+    ["software", "restarts"],
+    ["crash", "crashes"],
+    ["watchdog", "hangs"],
+  ] as const) {
+    it(`that ${deed} before it has proved itself is rolled back`, () => {
+      const bench = new SelfBench({ mcu: { bringUp: "none" } });
+      bench.powerOn();
+      bench.runUntil(() => bench.device.ncp !== undefined);
+      bench.mcu.powerOff();
+      bench.offerFerry();
+      awaitPhase(bench, "trial");
+      bench.clock.advance(1_000);
+      bench.device.restart(0, reason);
+      const verdict = bench.awaitSelfVerdict(10_000);
+      assert.strictEqual(verdict.kind, "rolled-back");
+      assert.match(verdict.kind === "rolled-back" ? verdict.failure.detail : "", /^version 1\.1\.0 .* before it was/);
+      assertRunsOld(bench);
+    });
+  }
 
   /** An MCU that dies with the old build. */
   function updateWithoutMcu(options: SelfBenchOptions = {}): SelfBench {

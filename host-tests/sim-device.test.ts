@@ -3,6 +3,7 @@
 import { assert } from "chai";
 import { healthyMcu } from "../host/peers/mcu-behavior.js";
 import { Workbench, type WorkbenchOptions } from "../host/peers/workbench.js";
+import type { BuildBehavior } from "../host/sim/device.js";
 
 const IMAGE_BYTES = 40_000;
 
@@ -59,6 +60,33 @@ describe("A simulated device", () => {
       assert.strictEqual(heardOfTheDead, 0, `after ${bench.cuts[0]}`);
       assert.isUndefined(bench.device.ncp);
     }
+  });
+
+  it("tells each life why it began, as an ESP32 does", () => {
+    const told: string[] = [];
+    const builds: BuildBehavior[] = [{}, {}, {}, "crash", "hang", {}, {}];
+    const bench = makeBench({
+      build: () => {
+        told.push(bench.device.resetReason);
+        return builds[told.length - 1] ?? {};
+      },
+    });
+    const { device } = bench;
+    const awaitBoot = (count: number) => bench.runUntil(() => told.length === count && device.running !== undefined);
+    device.powerOn();
+    awaitBoot(1);
+    device.restart(100); // by its pin
+    awaitBoot(2);
+    bench.mcu.powerOn();
+    bench.runUntil(() => bench.last("initialized") !== undefined);
+    bench.mcu.call("ncp.reboot", {}, () => {});
+    awaitBoot(3);
+    device.restart(0, "brownout");
+    awaitBoot(6);
+    device.powerOff();
+    device.powerOn();
+    awaitBoot(7);
+    assert.deepEqual(told, ["power", "power", "software", "brownout", "crash", "watchdog", "power"]);
   });
 
   it("knows its last verdict again after a reboot, and none while an update is under way", () => {

@@ -2,93 +2,19 @@
 
 import { assert } from "chai";
 import type { FileServerBehavior } from "../host/peers/file-response.js";
-import { FileServer } from "../host/peers/file-server.js";
-import { asciiBytes } from "../host/sim/ascii.js";
-import { VirtualClock } from "../host/sim/clock.js";
-import { DeviceClock, SimCpu } from "../host/sim/cpu.js";
-import { Network } from "../host/sim/network.js";
 import { Random } from "../host/sim/random.js";
-import { makeSocketClass } from "../host/sim/socket.js";
 import {
   FILE_BYTES_MAX,
   FIRST_POLL_MS_MAX,
   INTERVAL_MS_MIN,
   JITTER_SHARE,
-  POLL_MS,
   POLL_REDIRECTS_MAX,
-  UpdatePoll,
-  type UpdatePollOptions,
 } from "../src/cloud/update-poll.js";
-import { makeHttpClientClass } from "../src/download/http-client.js";
-import type { Offer } from "../src/image/offer.js";
-
-const HOST = "updates.example";
-const PATH = "/pump/latest.json";
-const URL = `https://${HOST}${PATH}`;
-const INTERVAL_MS = 3_600_000;
-const DIGEST = "ab".repeat(32);
-const FILE = {
-  url: "fw-2.1.0.bin",
-  size: 412_672,
-  type: "pump",
-  ver: "2.1.0",
-  build: "b",
-  sha256: DIGEST,
-  target: "mcu",
-};
-const OFFER: Offer = {
-  url: `https://${HOST}:443/pump/fw-2.1.0.bin`,
-  sizeBytes: 412_672,
-  type: "pump",
-  version: "2.1.0",
-  build: "b",
-  sha256: DIGEST,
-  target: "mcu",
-};
-
-function jsonFile(content: unknown, tag = "one") {
-  return { bytes: asciiBytes(typeof content === "string" ? content : JSON.stringify(content)), tag };
-}
-
-function makeBench(server: Partial<FileServerBehavior> = {}, options: Partial<UpdatePollOptions> = {}) {
-  const clock = new VirtualClock();
-  const network = new Network(clock);
-  const cpu = new SimCpu(clock);
-  const fileServer = new FileServer(clock, { files: { [PATH]: jsonFile(FILE) }, ...server });
-  for (const port of [80, 443]) network.listen(HOST, port, fileServer.accept);
-  const deviceClock = new DeviceClock(clock, cpu);
-  const way = (secure: boolean) => {
-    const socket = { io: makeSocketClass({ network, cpu, life: { assertAlive() {} } }, { secure }) };
-    return { io: makeHttpClientClass({ clock: deviceClock, socket }) };
-  };
-  const offers: Offer[] = [];
-  const random = new Random(1);
-  const poll = new UpdatePoll({
-    clock: deviceClock,
-    random: () => random.next(),
-    http: way(false),
-    https: way(true),
-    url: URL,
-    intervalMs: INTERVAL_MS,
-    isInstalled: () => false,
-    onOffer: (offer) => offers.push(offer),
-    ...options,
-  });
-  const serve = (content: unknown, tag: string) => {
-    fileServer.behavior = { ...fileServer.behavior, files: { [PATH]: jsonFile(content, tag) } };
-  };
-  /** Until the next poll is over. */
-  const pass = () => {
-    const before = poll.counters.polls;
-    clock.runUntil(() => poll.counters.polls > before, 2 * INTERVAL_MS, "a poll");
-    clock.advance(POLL_MS);
-  };
-  return { clock, network, fileServer, poll, offers, serve, pass };
-}
+import { FILE, HOST, INTERVAL_MS, jsonFile, makePollBench, OFFER, PATH } from "./support/poll-bench.js";
 
 describe("An update poll", () => {
   it("finds an offer, and where its image lies from there", () => {
-    const { clock, fileServer, poll, offers } = makeBench();
+    const { clock, fileServer, poll, offers } = makePollBench();
     poll.start();
     clock.advance(FIRST_POLL_MS_MAX + 10_000);
     assert.deepEqual(offers, [OFFER]);
@@ -96,7 +22,7 @@ describe("An update poll", () => {
   });
 
   it("takes an offer that says no more than Blynk's do, with a URL of its own", () => {
-    const { poll, offers, pass } = makeBench({
+    const { poll, offers, pass } = makePollBench({
       files: { [PATH]: jsonFile({ url: "http://cdn.example/f.bin", size: 7 }) },
     });
     poll.start();
@@ -105,7 +31,7 @@ describe("An update poll", () => {
   });
 
   it("comes again in its time, a little later by chance", () => {
-    const { clock, fileServer, poll } = makeBench();
+    const { clock, fileServer, poll } = makePollBench();
     poll.start();
     clock.advance(20 * INTERVAL_MS);
     const times = fileServer.requests.map(({ atMs }) => atMs);
@@ -120,7 +46,7 @@ describe("An update poll", () => {
     const seed = 12;
     const random = new Random(seed);
     const firsts = Array.from({ length: 200 }, () => {
-      const { clock, fileServer, poll } = makeBench({}, { random: () => random.next() });
+      const { clock, fileServer, poll } = makePollBench({}, { random: () => random.next() });
       poll.start();
       clock.runUntil(() => fileServer.requests.length > 0, FIRST_POLL_MS_MAX + 10_000, "the first poll");
       return clock.now();
@@ -132,14 +58,14 @@ describe("An update poll", () => {
   });
 
   it("is not made to poll faster than a server bears", () => {
-    const { clock, fileServer, poll } = makeBench({}, { intervalMs: 10 });
+    const { clock, fileServer, poll } = makePollBench({}, { intervalMs: 10 });
     poll.start();
     clock.advance(10 * INTERVAL_MS_MIN);
     assert.isAtMost(fileServer.requests.length, 10);
   });
 
   it("makes the same offer again while it is not installed, without loading the file again", () => {
-    const { fileServer, poll, offers, pass } = makeBench();
+    const { fileServer, poll, offers, pass } = makePollBench();
     poll.start();
     for (let i = 0; i < 3; i++) pass();
     assert.deepEqual(offers, [OFFER, OFFER, OFFER]);
@@ -151,7 +77,7 @@ describe("An update poll", () => {
   });
 
   it("knows an offer again by its content, when its file or its URL is another", () => {
-    const { poll, serve, pass } = makeBench();
+    const { poll, serve, pass } = makePollBench();
     poll.start();
     pass();
     serve({ ...FILE, url: "https://mirror.example/rotated?token=2" }, "two");
@@ -163,7 +89,7 @@ describe("An update poll", () => {
   });
 
   it("makes no offer of what is installed", () => {
-    const { poll, offers, pass } = makeBench({}, { isInstalled: ({ version }) => version === "2.1.0" });
+    const { poll, offers, pass } = makePollBench({}, { isInstalled: ({ version }) => version === "2.1.0" });
     poll.start();
     pass();
     pass();
@@ -173,7 +99,7 @@ describe("An update poll", () => {
 
   it("leaves out the polls that come at a bad time", () => {
     let isBusy = true;
-    const { clock, fileServer, poll, offers } = makeBench({}, { isBusy: () => isBusy });
+    const { clock, fileServer, poll, offers } = makePollBench({}, { isBusy: () => isBusy });
     poll.start();
     clock.advance(3 * INTERVAL_MS);
     assert.lengthOf(fileServer.requests, 0);
@@ -184,7 +110,7 @@ describe("An update poll", () => {
   });
 
   it("stops, also in the middle of a poll, and starts again", () => {
-    const { clock, fileServer, poll, offers } = makeBench({ latencyMs: 5_000 });
+    const { clock, fileServer, poll, offers } = makePollBench({ latencyMs: 5_000 });
     poll.start();
     poll.start();
     clock.runUntil(() => fileServer.requests.length === 1, FIRST_POLL_MS_MAX + 1_000, "a request");
@@ -199,7 +125,7 @@ describe("An update poll", () => {
   describe("redirected", () => {
     it("goes there, and looks for the image from there", () => {
       const moved = "/v2/latest.json";
-      const { poll, fileServer, offers, pass } = makeBench({
+      const { poll, fileServer, offers, pass } = makePollBench({
         files: { [moved]: jsonFile(FILE) },
         redirects: { [PATH]: { location: moved } },
       });
@@ -217,7 +143,7 @@ describe("An update poll", () => {
     ] as const) {
       it(`gives up ${what}, saying so`, () => {
         const redirect = location === undefined ? {} : { location };
-        const { poll, fileServer, offers, pass } = makeBench({ redirects: { [PATH]: redirect } });
+        const { poll, fileServer, offers, pass } = makePollBench({ redirects: { [PATH]: redirect } });
         poll.start();
         pass();
         assert.equal(fileServer.fired.redirects, times);
@@ -238,7 +164,7 @@ describe("An update poll", () => {
       ["with a digest that is none", { files: { [PATH]: jsonFile({ ...FILE, sha256: 7 }) } }, /no offer/],
       [
         "with a file that does not end",
-        { files: { [PATH]: jsonFile(`${" ".repeat(1 << 20)}{}`) } },
+        { files: { [PATH]: jsonFile(`${" ".repeat(10_000)}{}`) } },
         /longer than 2048/,
       ],
       ["with silence", { stallAtByte: { byte: 10, times: 1 } }, /no answer within 60 seconds/],
@@ -247,7 +173,7 @@ describe("An update poll", () => {
     ];
     for (const [how, behavior, says] of cases) {
       it(`${how}, says so, and finds the offer when the server is itself again`, () => {
-        const { poll, fileServer, offers, pass, serve } = makeBench(behavior);
+        const { poll, fileServer, offers, pass, serve } = makePollBench(behavior);
         poll.start();
         pass();
         assert.match(poll.lastProblem, says);
@@ -263,7 +189,7 @@ describe("An update poll", () => {
     it("takes a file of just the length that it bears, in chunks, or without a length", () => {
       const content = JSON.stringify(FILE).padEnd(FILE_BYTES_MAX);
       for (const framing of [{}, { chunked: { chunkBytes: 100 } }, { noLength: true }]) {
-        const { poll, offers, pass } = makeBench({ files: { [PATH]: jsonFile(content) }, ...framing });
+        const { poll, offers, pass } = makePollBench({ files: { [PATH]: jsonFile(content) }, ...framing });
         poll.start();
         pass();
         assert.deepEqual(offers, [OFFER], JSON.stringify(framing));
@@ -271,7 +197,7 @@ describe("An update poll", () => {
     });
 
     it("keeps what it knows of the file over a poll that failed", () => {
-      const { fileServer, poll, pass } = makeBench();
+      const { fileServer, poll, pass } = makePollBench();
       poll.start();
       pass();
       fileServer.behavior = { ...fileServer.behavior, refusesConnections: { times: 1 } };
@@ -281,49 +207,29 @@ describe("An update poll", () => {
       assert.equal(fileServer.requests.at(-1)?.status, 304);
       assert.equal(poll.counters.offers, 2);
     });
-
-    it("lives through ten thousand files of nonsense", () => {
-      const seed = 4_242;
-      const random = new Random(seed);
-      const { clock, fileServer, poll, offers, serve } = makeBench({}, { intervalMs: INTERVAL_MS_MIN });
-      const text = JSON.stringify(FILE);
-      poll.start();
-      clock.runUntil(() => offers.length === 1, FIRST_POLL_MS_MAX + 10_000, "the first offer");
-      for (let round = 0; round < 10_000; round++) {
-        const at = random.below(text.length);
-        const damaged = text.slice(0, at) + String.fromCharCode(random.below(128)) + text.slice(at + random.below(30));
-        serve(damaged, `tag ${round}`);
-        clock.advance(INTERVAL_MS_MIN);
-      }
-      const { polls, files, failures, notUnderstood, offers: made, unchanged } = poll.counters;
-      assert.equal(files + failures + unchanged, polls, `seed ${seed}`);
-      assert.isAbove(notUnderstood, 4_000);
-      assert.equal(made, offers.length);
-      assert.isAbove(fileServer.requests.length, 9_000);
-    });
   });
 
   describe("that cannot connect", () => {
     it("says that there is no such name, no good certificate, or no https", () => {
-      const unknown = makeBench({}, { url: "https://nowhere.example/x.json" });
+      const unknown = makePollBench({}, { url: "https://nowhere.example/x.json" });
       unknown.poll.start();
       unknown.pass();
       assert.equal(unknown.network.counts.unresolved, 1);
       assert.include(unknown.poll.lastProblem, "nowhere.example");
-      const fake = makeBench();
+      const fake = makePollBench();
       fake.network.certificateProblems.set(HOST, "the certificate has expired");
       fake.poll.start();
       fake.pass();
       assert.include(fake.poll.lastProblem, "the certificate has expired");
       assert.equal(fake.network.counts.badCertificates, 1);
-      const bare = makeBench({}, { url: "gopher://x" });
+      const bare = makePollBench({}, { url: "gopher://x" });
       bare.poll.start();
       bare.pass();
       assert.include(bare.poll.lastProblem, "neither http");
     });
 
     it("says what its client says when that cannot even be made", () => {
-      const { poll, pass } = makeBench(
+      const { poll, pass } = makePollBench(
         {},
         {
           https: {

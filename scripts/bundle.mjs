@@ -11,7 +11,7 @@ export const root = dirname(dirname(fileURLToPath(import.meta.url)));
  * Packages that stay outside of the bundle: tools that start programs found beside their own files, and what asks for
  * Node's modules with require(), which an ES module does not have, or brings machine code of its own.
  */
-const EXTERNAL_PACKAGES = ["esbuild", "typescript", "node-forge", "serialport"];
+const EXTERNAL_PACKAGES = ["esbuild", "typescript", "node-forge", "serialport", "mqtt", "aedes"];
 
 /**
  * Bundles the entry points into outdir, which is emptied first, each at its own path with `.js` for `.ts`.

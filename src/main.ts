@@ -10,7 +10,6 @@ import Digital from "embedded:io/digital";
 import PWM from "embedded:io/pwm";
 import Serial from "embedded:io/serial";
 import TCP from "embedded:io/socket/tcp";
-import TLS from "embedded:io/socket/tcp/tls";
 import WiFi from "embedded:network/interface/wifi";
 import * as files from "embedded:storage/files";
 import flash from "embedded:storage/flash";
@@ -32,12 +31,17 @@ import { NativeCloud } from "./cloud/native/native-cloud.js";
 import { SdkClock } from "./device/clock.js";
 import { type DeviceConfig, NOT_CONNECTED, parseConfig } from "./device/config.js";
 import { DateKeeper } from "./device/date.js";
-import { guardTcp, makeSocketClass, type SdkSocketClass } from "./device/socket.js";
+import { resetReasonOf } from "./device/reset-reason.js";
+import { makeSocketClass, type SdkTcpClass } from "./device/socket.js";
+import { makeTlsSocketClass } from "./device/tls-socket.js";
 import { makeVerifyP256 } from "./device/update-key.js";
 import { makeWifiClasses, type SdkWifiClass } from "./device/wifi.js";
 import { makeHttpClientClass } from "./download/http-client.js";
+import { ownFirmwareType, ownVersion } from "./native/identity.js";
 import { EspRadio } from "./native/radio.js";
+import { espResetReason } from "./native/reset-reason.js";
 import { EspSlots } from "./native/slots.js";
+import { TlsConnection } from "./native/tls.js";
 import { makeNativeWire } from "./native/wire.js";
 import { Ncp } from "./ncp.js";
 import { ESP32_C3_PINS, ESP32_PINS, ESP32_S3_PINS, type PinMap } from "./panel/pins.js";
@@ -79,6 +83,7 @@ function start(): void {
   const sockets = makeSockets(date, config.authority);
   const { updateKey } = config;
   new Ncp({
+    version: ownVersion(),
     clock,
     serial: { io: Serial as unknown as SerialClass }, // the wire takes the UART, and constructs none
     Wire: makeNativeWire(config.uart),
@@ -94,7 +99,7 @@ function start(): void {
       https: { io: makeHttpClientClass({ clock, socket: sockets.tls }), port: 443 },
     },
     Digest: Digest as unknown as DigestClass,
-    system: System,
+    system: { restart: () => System.restart(), resetReason: () => resetReasonOf(espResetReason()) },
     connectivity: makeConnectivity(clock, config, date, sockets),
     panel: makePanelPorts(config, chipId),
     ...(updateKey === "unusable" ? {} : { selfUpdate: makeSelfUpdate(chipId, updateKey) }),
@@ -120,9 +125,13 @@ function runningChipId(): number {
 }
 
 function makeSockets(date: DateKeeper, authorityName: string): Sockets {
-  const parts = { Tcp: guardTcp(TCP as unknown as SdkSocketClass), resolve: System.resolve };
-  const tls = { Tls: TLS, isDateKnown: () => date.known, authority: findAuthority(authorityName) };
-  return { plain: { io: makeSocketClass(parts) }, tls: { io: makeSocketClass(parts, tls) } };
+  const { resolve } = System;
+  const authority = findAuthority(authorityName);
+  const tls = { Connection: TlsConnection, resolve, isDateKnown: () => date.known, authority };
+  return {
+    plain: { io: makeSocketClass({ Tcp: TCP as unknown as SdkTcpClass, resolve }) },
+    tls: { io: makeTlsSocketClass(tls) },
+  };
 }
 
 function findAuthority(name: string): object | undefined {
@@ -189,6 +198,7 @@ function makeSelfUpdate(chipId: number, key: Uint8Array | "none"): SelfUpdateOpt
   return {
     updater: update as unknown as Updater,
     chipId,
+    firmwareType: ownFirmwareType(),
     ...(key === "none" ? {} : { signature: { publicKey: key, verifyP256 } }),
     confirmation: { mcu: true, cloud: true },
   };

@@ -7,17 +7,19 @@ import { type Crc32, crc32 as crc32InTypeScript } from "./base/crc.js";
 import { messageOf } from "./base/failure.js";
 import { Downloader } from "./download/downloader.js";
 import type { Offer } from "./image/offer.js";
-import { FERRY_FIRMWARE_TYPE, targetOfOffer } from "./image/target.js";
+import { FERRY_FIRMWARE_TYPE, type Target, targetOfOffer } from "./image/target.js";
+import { KeptBaud } from "./mcu/kept-baud.js";
 import { McuLink } from "./mcu/link.js";
 import { Presence } from "./mcu/presence.js";
 import { McuRoom } from "./mcu/room.js";
 import { serveMcu } from "./mcu/service.js";
 import { McuUpdateCalls } from "./mcu/update-calls.js";
 import type { Panel } from "./panel/panel.js";
-import type { TimerHandle } from "./ports.js";
+import type { KeyValueDomain, TimerHandle } from "./ports.js";
 import { NcpEvent, NcpState } from "./rpc/protocol.js";
 import { ImageStore, type StagedImage } from "./store/image-store.js";
 import { RecordSlot } from "./store/record-slot.js";
+import { resetCauseOf } from "./update/self-recovery.js";
 import type { SelfUpdater } from "./update/self-updater.js";
 import { Updater } from "./update/updater.js";
 import type { Verdict } from "./update/verdict.js";
@@ -29,6 +31,7 @@ import { FERRY_VERSION, type NcpCounters, type NcpNews, type NcpOptions } from "
 import { makePanel } from "./wiring/panel.js";
 import { rebootMcu } from "./wiring/reboot-mcu.js";
 import { makeSelfUpdater } from "./wiring/self-update.js";
+import { viewOf } from "./wiring/update-narrator.js";
 
 export { FERRY_VERSION, type NcpCounters, type NcpNews, type NcpOptions } from "./wiring/options.js";
 
@@ -72,7 +75,7 @@ export class Ncp {
     const recordOf = (name: string) => new RecordSlot({ domain, name, crc32 });
     const { root: directory, ...sizeAndSlot } = options.storage;
     this.#images = new ImageStore({ directory, ...sizeAndSlot, domain, crc32 });
-    this.#link = this.#makeLink();
+    this.#link = this.#makeLink(domain);
     this.#room = new McuRoom(this.#link.session);
     this.#presence = new Presence({
       clock,
@@ -94,15 +97,15 @@ export class Ncp {
     const parts = { version, crc32, recordOf, images: this.#images, updater: this.#updater };
     this.#selfUpdater = makeSelfUpdater(options, parts, {
       announce: () => this.#announce(),
-      restart: () => this.#restartByOwnWill(),
-      askMcu: () => this.#pingMcu(),
+      restart: (how) => this.#restartByOwnWill(how),
+      askMcu: () => this.#pingMcu({ onSilence: () => this.#link.tryOtherBaud() }),
       onNews: (news) => this.#tell(news),
     });
     this.#panel = this.#makePanel();
     this.#online = this.#makeOnline(crc32, recordOf);
     this.#serve();
     this.#showState();
-    this.#reportVerdicts();
+    this.#online?.recallVerdicts();
     this.#selfUpdater?.setActivity(this.#updater.activity);
     this.#selfUpdater?.start();
   }
@@ -114,7 +117,7 @@ export class Ncp {
    */
   offer(offer: Offer, { force = false }: { force?: boolean } = {}): string | undefined {
     const updater = this.#updater;
-    const target = targetOfOffer(offer, this.#options.selfUpdate?.firmwareType ?? FERRY_FIRMWARE_TYPE);
+    const target = this.#targetOf(offer);
     if (target !== "mcu" && this.#selfUpdater && !(target === undefined && updater.isWorkingOn(offer))) {
       return this.#selfUpdater.offer(target ? { ...offer, target } : offer, force);
     }
@@ -164,17 +167,20 @@ export class Ncp {
     this.#link.close();
   }
 
-  #makeLink(): McuLink {
-    const { clock, serial, Wire, initialBaud } = this.#options;
+  #makeLink(domain: KeyValueDomain): McuLink {
+    const { clock, serial, Wire, initialBaud, system } = this.#options;
+    const onFault = (detail: string) => this.#tell({ kind: "fault", detail });
     return new McuLink({
       clock,
       serial,
       ...(Wire ? { Wire } : {}),
       ...(initialBaud ? { initialBaud } : {}),
+      keptBaud: new KeptBaud({ domain, onFault }),
+      isWarmStart: resetCauseOf(system.resetReason?.() ?? "unknown") === "Ferry",
       onBaud: (baud) => this.#tell({ kind: "baud", baud }),
       onHeard: () => this.#onHeard(),
       onIdle: () => this.#online?.pins.pump(),
-      onFault: (call, error) => this.#tell({ kind: "fault", detail: `${call}: ${messageOf(error)}` }),
+      onFault: (call, error) => onFault(`${call}: ${messageOf(error)}`),
     });
   }
 
@@ -246,6 +252,7 @@ export class Ncp {
     if (!connectivity) return undefined;
     const { session } = this.#link;
     const { version = FERRY_VERSION } = this.#options;
+    const isOwn = (offer: Offer) => this.#targetOf(offer) === "ncp";
     return new Online({
       clock,
       crc32,
@@ -262,10 +269,13 @@ export class Ncp {
       announce: () => this.#announce(),
       onWallClock: (event) => this.#tellEvent(EVENT_BY_WALL_CLOCK[event]),
       onProvisioned: () => this.#tellEvent(NcpEvent.PROVISIONED),
-      onOffer: (offer) => {
-        const problem = this.offer(offer);
-        if (problem) this.#tell({ kind: "fault", detail: problem });
+      offers: {
+        take: (offer) => this.offer(offer),
+        isUnderWay: (offer) => this.#updater.isWorkingOn(offer) || (this.#selfUpdater?.isWorkingOn(offer) ?? false),
+        runningFor: (offer) => (isOwn(offer) ? { type: this.#ownType, version, build: "" } : this.#mcu.firmware),
       },
+      updates: viewOf(this.#updater, this.#selfUpdater, isOwn),
+      onNotTaken: (offer, reason) => this.#tell({ kind: "not-taken", offer, reason }),
       onCloudAccepted: () => this.onCloudAccepted(),
       onRebootAsked: () => this.#restartBoth(),
       onPhase: (_, lastError) => this.#tell({ kind: "state", state: this.state, ...(lastError ? { lastError } : {}) }),
@@ -283,8 +293,9 @@ export class Ncp {
   /** Not sooner, and once: a Zephyr host without a reset pin restarts Ferry before it initializes, and would for ever. */
   #adoptMcu(): void {
     const { state } = this;
-    const mayInitialize = !this.#updater.mcuMayBeSilent && !this.#selfUpdater?.isProving;
-    if (mayInitialize) this.#link.session.notify("client.blynkStateChange", { state });
+    this.#adoptionTimer = undefined;
+    if (this.#updater.mcuMayBeSilent) return; // it is at work: the time begins anew when it is heard of next
+    if (!this.#selfUpdater?.isProving) this.#link.session.notify("client.blynkStateChange", { state });
     this.#adoptionTimer = this.#options.clock.set(() => this.#updater.onMcuAdopted(), ADOPTION_GRACE_MS);
   }
 
@@ -292,6 +303,7 @@ export class Ncp {
     this.#options.clock.clear(this.#adoptionTimer);
     this.#adoptionTimer = undefined;
     this.#initialized = true;
+    this.#link.settle();
     this.#mcu.template = template;
     this.#presence.watch();
     this.#tell({ kind: "initialized", template: template.id, firmware: this.#mcu.firmware.version });
@@ -301,10 +313,11 @@ export class Ncp {
     this.#selfUpdater?.onMcuAnswered();
   }
 
-  #pingMcu(): void {
+  #pingMcu({ onSilence = () => {} } = {}): void {
     const ping = this.#link.session.invoke("mcu.ping", {}, ({ kind }) => {
       ping.forget();
-      if (kind !== "timeout") this.#selfUpdater?.onMcuAnswered();
+      if (kind === "timeout") onSilence();
+      else this.#selfUpdater?.onMcuAnswered();
     });
   }
 
@@ -325,15 +338,15 @@ export class Ncp {
     rebootMcu(session, () => this.#restartByOwnWill());
   }
 
-  /** A restart that the MCU has not asked for: it is told, so that it initializes again within seconds. */
-  #restartByOwnWill(): void {
+  /** A restart that the MCU has not asked for: unless silently, it is told, and initializes again within seconds. */
+  #restartByOwnWill({ silently = false } = {}): void {
     const { clock, system } = this.#options;
     this.#online?.settings.notePlannedBoot();
-    this.#tellEvent(NcpEvent.NCP_REBOOTING);
+    if (!silently) this.#tellEvent(NcpEvent.NCP_REBOOTING);
     if (this.#selfUpdater?.isProving) return this.#link.afterDrain(() => this.#restart());
     this.#link.afterDrain(() => {
       this.#link.close(); // an MCU that comes back meanwhile must not find this life
-      clock.set(() => system.restart(), this.#initialized ? REBOOT_NOTICE_MS : 0);
+      clock.set(() => system.restart(), this.#initialized && !silently ? REBOOT_NOTICE_MS : 0);
     });
   }
 
@@ -370,17 +383,17 @@ export class Ncp {
     if (this.#initialized) this.#link.session.notify("client.processEvent", { event });
   }
 
-  /** Those of an earlier life that it had no time to report. */
-  #reportVerdicts(): void {
-    const { offer, verdict } = this.#updater.state;
-    if (offer && verdict) this.#online?.report.onVerdict("MCU", offer, verdict);
-    const own = this.#selfUpdater?.state;
-    if (own?.offer && own.verdict) this.#online?.report.onVerdict("Ferry", own.offer, own.verdict);
+  #targetOf(offer: Offer): Target | undefined {
+    return targetOfOffer(offer, this.#ownType);
+  }
+
+  /** Of Ferry's own firmware, in offers. */
+  get #ownType(): string {
+    return this.#options.selfUpdate?.firmwareType ?? FERRY_FIRMWARE_TYPE;
   }
 
   #tell(news: NcpNews): void {
-    if (news.kind === "verdict") this.#online?.report.onVerdict("MCU", news.offer, news.verdict);
-    if (news.kind === "self-verdict") this.#online?.report.onVerdict("Ferry", news.offer, news.verdict);
+    this.#online?.onNews(news);
     this.#options.onNews?.(news);
   }
 }

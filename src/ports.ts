@@ -227,11 +227,11 @@ export interface HttpClientOptions {
 
 export type HttpClientClass = new (options: HttpClientOptions & Record<string, unknown>) => HttpClient;
 
-// ---- embedded:io/socket/tcp, and .../tcp/tls over it ----------------------------------------------------------
+// ---- embedded:io/socket/tcp, and TLS over mbedTLS -------------------------------------------------------------
 
 /**
- * A connection to a host by name: the SDK's TCP socket, or its TLS one over it, after the name has been looked up.
- * On the device a TLS handshake computes in steps of hundreds of milliseconds.
+ * A connection to a host by name: the SDK's TCP socket, or Ferry's own TLS one (native/tls.ts), after the name has been
+ * looked up. A TLS handshake computes for a second on the chip, in a thread of its own.
  */
 export interface Socket {
   /** Returns the count, or `undefined` when nothing is there. */
@@ -257,6 +257,19 @@ export interface SocketOptions {
 }
 
 export type SocketClass = new (options: SocketOptions & Record<string, unknown>) => Socket;
+
+/** For native/tls.ts, which looks no name up. */
+export interface TlsConnectionOptions extends SocketOptions {
+  /** Of the host, which the certificate must name: IPv4, as text. */
+  address: string;
+  /** Who is believed: a certificate in DER, or any number in PEM; in memory or in flash. Copied. */
+  authority: object | undefined;
+  /** Believes ESP-IDF's certificate bundle besides. */
+  trustsBundle: boolean;
+}
+
+/** Throws where there is no memory for it; everything else is told by onError. */
+export type TlsConnectionClass = new (options: TlsConnectionOptions) => Socket;
 
 // ---- embedded:network/mqtt/client ---------------------------------------------------------------------------
 
@@ -316,7 +329,15 @@ export type VerifyP256 = (publicKey: Uint8Array, sha256: Uint8Array, signature: 
 
 // ---- the chip -----------------------------------------------------------------------------------------------
 
+/**
+ * Why the chip began anew. An ESP32 takes its reset pin for power ("power"); others know it ("pin"). "software" is also
+ * what an exception that nobody catches, or memory that runs out, makes of XS: it ends in esp_restart().
+ */
+export type ResetReason = "power" | "pin" | "software" | "crash" | "watchdog" | "brownout" | "unknown";
+
 export interface System {
   /** Restarts the chip: does not return to any running code of Ferry's. */
   restart(): void;
+  /** Of the last reset, for as long as this life lasts. Absent where nobody knows. */
+  resetReason?(): ResetReason;
 }

@@ -206,8 +206,8 @@ describe("docs/recovery.md, on the MCU's update", () => {
 describe("docs/recovery.md, on Ferry's own update", () => {
   it("shows the very table that the updater goes by", () => {
     assert.deepEqual(
-      rowsOf("docs/recovery.md", "record", "runs", "slot", "what Ferry does at its start"),
-      SELF_RECOVERY.map(({ record, running, slot, next }) => [record, running, slot, next]),
+      rowsOf("docs/recovery.md", "record", "runs", "slot", "reset by", "what Ferry does at its start"),
+      SELF_RECOVERY.map(({ record, running, slot, reset, next }) => [record, running, slot, reset, next]),
     );
   });
 

@@ -29,6 +29,7 @@ export class EmulatorProcess {
     this.#child = child;
     child.stderr?.on("data", (bytes) => {
       this.stderr += bytes;
+      for (const look of this.#waiting) look();
     });
     if (child.stdout) {
       createInterface({ input: child.stdout }).on("line", (line) => {
@@ -70,10 +71,19 @@ export class EmulatorProcess {
 
   /** The first line, of all that came and will come, that fits. Fails when the process ends before. */
   event(fits: (line: Line) => boolean): Promise<Line> {
+    return this.#until(() => this.events.find(fits));
+  }
+
+  /** Until its standard error has this in it. */
+  async said(pattern: RegExp): Promise<void> {
+    await this.#until(() => pattern.test(this.stderr) || undefined);
+  }
+
+  #until<T>(find: () => T | undefined): Promise<T> {
     return new Promise((resolve, reject) => {
       const look = () => {
-        const found = this.events.find(fits);
-        if (found) resolve(found);
+        const found = find();
+        if (found !== undefined) resolve(found);
         else if (this.#child.exitCode !== null) reject(new Error(`it has ended: ${this.stderr}`));
         else return;
         this.#waiting.delete(look);

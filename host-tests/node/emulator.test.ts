@@ -20,7 +20,9 @@ import { Client, EmulatorProcess, type Line, newsOf, PortOfMcu } from "./emulato
 
 const ANY_TCP_PORT = "127.0.0.1:0";
 /** Nobody answers, and a loaded machine must not make an answer late. */
-const SILENCE_MS = 400;
+const SILENCE_MS = 250;
+/** Too slow for a double click. */
+const CLICK_INTERVAL_MS = 600;
 
 /** A simulated MCU in real time, at the real line. */
 class LiveMcu {
@@ -161,7 +163,11 @@ describe("The emulator", () => {
     });
 
     it("takes any rate where it is told to, and programs that come and go", async () => {
-      const running = await start("--any-baud");
+      const running = await start("--any-baud", "--trace");
+      await running.event(({ state }) => state === "NOT_INITIALIZED");
+      // Opens, writes and leaves at once.
+      writeFileSync(running.address("pty"), new Client(() => {}).frame("ncp.reboot", {}));
+      await running.said(/INVOKE ncp\.reboot #1/);
       for (const baud of [9600, 38_400, 1_000_000, 9600]) {
         const { client, port } = clientAt(running, baud);
         assert.deepEqual(await client.ask("blynk.getNcpVersion", {}), { version: FERRY_VERSION, ok: true });
@@ -203,8 +209,11 @@ describe("The emulator", () => {
       const { problem } = await running.event(({ source }) => source === "button");
       assert.match(String(problem), /hw\.initUserButton/);
       await client.ask("hw.initUserButton", { gpio: 4, activeLow: true });
-      running.press("b");
-      assert.strictEqual(newsOf(await running.news("gesture"))?.gesture, "click");
+      // A button that is down while it is connected counts from its next press on.
+      const pressing = setInterval(() => running.press("b"), CLICK_INTERVAL_MS);
+      const gesture = newsOf(await running.news("gesture"))?.gesture;
+      clearInterval(pressing);
+      assert.strictEqual(gesture, "click");
       running.press("p");
       await running.event(({ isOn }) => isOn === false);
       running.press("n");

@@ -13,7 +13,15 @@ describe("many days with a host", () => {
       for (const seed of SEEDS) {
         const day = new HostDay(host, seed);
         day.run();
-        assertLivesTogether(day, `HOST_DAYS=${seed}: `);
+        assertLivesTogether(day, NcpState.IDLE, `HOST_DAYS=${seed}: `);
+      }
+    }).timeout(600_000);
+
+    it(`end connected to the cloud where it is ${host.name}`, () => {
+      for (const seed of SEEDS) {
+        const day = HostDay.online(host, seed);
+        day.run();
+        assertLivesTogether(day, NcpState.CONNECTED, `HOST_DAYS=${seed}: `);
       }
     }).timeout(600_000);
 

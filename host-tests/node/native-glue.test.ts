@@ -17,20 +17,20 @@ function complaintsAbout(source: string, flags: readonly string[]): string {
 }
 
 describe("The wire's glue in C", () => {
-  for (const name of ["wire-esp32.c", "wire-posix.c", "wire-xs.c", "wire-core.c", "wire-frame.c"]) {
+  for (const name of ["wire-esp32.c", "wire-posix.c", "wire-xs.c", "wire-core.c", "wire-frame.c", "engine-post.c"]) {
     it(`compiles without a warning for the ESP32: ${name}`, () => {
       assert.equal(complaintsAbout(`src/native/${name}`, FOR_ESP32), "");
     });
   }
 
-  for (const name of ["wire-posix.c", "wire-esp32.c", "wire-core.c", "wire-frame.c"]) {
+  for (const name of ["wire-posix.c", "wire-esp32.c", "wire-core.c", "wire-frame.c", "engine-post.c"]) {
     it(`compiles without a warning for this computer: ${name}`, () => {
       assert.equal(complaintsAbout(`src/native/${name}`, []), "");
     });
   }
 
   it("is objected to where it is at odds with what it declares", () => {
-    const complaint = complaintsAbout("src/native/wire-esp32.c", [...FOR_ESP32, "-DwireNowMs=wirePost"]);
+    const complaint = complaintsAbout("src/native/wire-esp32.c", [...FOR_ESP32, "-DwireNowMs=wirePortStart"]);
     assert.include(complaint, "conflicting types");
   });
 });

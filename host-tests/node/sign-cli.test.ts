@@ -111,9 +111,9 @@ describe("ferry sign", () => {
     ],
     [
       "an app of somebody else",
-      flawed("else.bin", makeFerryImage({ version: "1", projectName: "thermostat" })),
+      flawed("else.bin", makeFerryImage({ version: "1", isTagged: false, projectName: "thermostat" })),
       ["else.bin", "--key", "release.pem"],
-      /else\.bin is an app of project "thermostat", not of "ferry"/,
+      /else\.bin is not firmware of Ferry: no tag in it says so, and its project is "thermostat"/,
     ],
     [
       "a damaged image",

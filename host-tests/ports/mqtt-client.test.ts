@@ -6,11 +6,10 @@ import { asciiBytes, asciiText } from "../../host/sim/ascii.js";
 import { VirtualClock } from "../../host/sim/clock.js";
 import { DeviceClock, SimCpu } from "../../host/sim/cpu.js";
 import { Network, type NetworkConditions } from "../../host/sim/network.js";
-import { Random } from "../../host/sim/random.js";
 import { makeSocketClass } from "../../host/sim/socket.js";
 import type { TcpEnd } from "../../host/sim/tcp-stream.js";
 import { makeMqttClientClass, PING_ANSWER_MS, PING_SHARE } from "../../src/cloud/mqtt/client.js";
-import { PacketParser, type PacketSink, publishPacket, TOPIC_BYTES_MAX } from "../../src/cloud/mqtt/packets.js";
+import { TOPIC_BYTES_MAX } from "../../src/cloud/mqtt/packets.js";
 import type { Socket, SocketOptions } from "../../src/ports.js";
 import { describeMqttClientContract } from "./contracts/mqtt-client.js";
 
@@ -94,7 +93,7 @@ describe("Ferry's MQTT client", () => {
       let count = 0;
       for (let next = parseClientPacket(rest); next; next = parseClientPacket(rest)) {
         if (next.packet.kind === kind) count++;
-        rest = rest.slice(next.length);
+        rest = rest.subarray(next.length);
       }
       return count;
     };
@@ -263,7 +262,7 @@ describe("Ferry's MQTT client", () => {
     it("does not hold topics of any length in memory, and finds its way behind them", () => {
       const { clock, log, send, goUp, countOf } = makeBench();
       goUp();
-      send(publish("t".repeat(60_000), "x", 4));
+      send(publish("t".repeat(10_000), "x", 4));
       send(publish("downlink/ds/V1", "after"));
       clock.advance(5_000);
       assert.deepEqual(log, [`dropped ${"t".repeat(TOPIC_BYTES_MAX)} 1`, "downlink/ds/V1=after"]);
@@ -285,84 +284,5 @@ describe("Ferry's MQTT client", () => {
       assert.lengthOf(log, count);
       assert.equal(countOf("puback"), count);
     });
-  });
-});
-
-describe("The parser of MQTT packets", () => {
-  /** What comes out of a stream that is pushed in pieces. */
-  function parse(stream: Uint8Array, pieceOf: () => number): string[] {
-    const out: string[] = [];
-    const sink: PacketSink = {
-      onConnack: (code) => out.push(`connack ${code}`),
-      onSuback: (id, codes) => out.push(`suback ${id} ${codes.join()}`),
-      onPublish: (topic, payload, id) => out.push(`publish ${topic} ${asciiText(payload)} ${id}`),
-      onTooLong: (topic, length, id) => out.push(`too long ${topic} ${length} ${id}`),
-      onOther: () => out.push("other"),
-      onBroken: () => out.push("broken"),
-    };
-    const parser = new PacketParser(1024, sink);
-    for (let at = 0; at < stream.length; ) {
-      const length = Math.max(1, pieceOf());
-      parser.push(stream.subarray(at, at + length));
-      at += length;
-    }
-    return out;
-  }
-
-  function randomPacket(random: Random, id: number): Uint8Array {
-    const length = random.chance(0.1) ? 1000 + random.below(20_000) : random.below(200);
-    const topic = `downlink/${"t".repeat(random.chance(0.1) ? 200 + random.below(200) : random.below(9))}`;
-    const packets = [
-      () => publish(topic, "x".repeat(length), random.chance(0.5) ? id : undefined),
-      () => pingresp(),
-      () => suback(id, [0, 1]),
-      () => connack(0),
-      () => mqttPacket(0x40, [0, id & 0xff]),
-    ];
-    return packets[random.below(packets.length)]?.() ?? pingresp();
-  }
-
-  it("gives the same packets however the stream is cut", () => {
-    const seed = 3_110;
-    const random = new Random(seed);
-    const packets = Array.from({ length: 300 }, (_, i) => randomPacket(random, i + 1));
-    const stream = Uint8Array.from(packets.flatMap((packet) => [...packet]));
-    const whole = parse(stream, () => stream.length);
-    assert.lengthOf(whole, 300);
-    assert.isTrue(whole.some((line) => line.startsWith("too long")));
-    for (const most of [1, 3, 17, 700]) {
-      assert.deepEqual(
-        parse(stream, () => 1 + random.below(most)),
-        whole,
-        `pieces up to ${most}, seed ${seed}`,
-      );
-    }
-  });
-
-  it("lives through ten thousand packets of random bytes, and through as many that were damaged", () => {
-    const seed = 10_000;
-    const random = new Random(seed);
-    const counts = { broken: 0, whole: 0 };
-    for (let round = 0; round < 20_000; round++) {
-      const bytes = round % 2 === 0 ? random.bytes(1 + random.below(60)) : randomPacket(random, 1).slice(0, 400);
-      if (round % 2 === 1) bytes[random.below(bytes.length)] = random.below(256);
-      const out = parse(bytes, () => 1 + random.below(40));
-      const brokenAt = out.indexOf("broken");
-      if (brokenAt >= 0) {
-        counts.broken++;
-        assert.equal(brokenAt, out.length - 1, `nothing behind the end: seed ${seed}, round ${round}`);
-      } else counts.whole++;
-    }
-    assert.isAbove(counts.broken, 5_000);
-    assert.isAbove(counts.whole, 1_000);
-  });
-
-  it("reads what the client writes", () => {
-    for (const length of [0, 1, 100, 127, 128, 1000]) {
-      const packet = publishPacket("ds/Größe", new Uint8Array(length).fill(66));
-      const { packet: read, length: read_ } = parseClientPacket(packet) ?? {};
-      assert.equal(read_, packet.length);
-      assert.deepInclude(read, { kind: "publish", topic: "ds/Größe", payload: new Uint8Array(length).fill(66) });
-    }
   });
 });

@@ -6,10 +6,15 @@
  */
 
 import type { McuBehavior } from "../../host/peers/mcu-behavior.js";
+import { NativeCloudServer } from "../../host/peers/native-cloud-server.js";
 import { Workbench, type WorkbenchOptions } from "../../host/peers/workbench.js";
+import { Air } from "../../host/sim/air.js";
+import type { VirtualClock } from "../../host/sim/clock.js";
+import type { SimOnline } from "../../host/sim/connectivity.js";
+import type { Network } from "../../host/sim/network.js";
 import { Random } from "../../host/sim/random.js";
 import { END } from "../../src/frame/layout.js";
-import { RpcStatus } from "../../src/rpc/protocol.js";
+import { NcpState, RpcStatus } from "../../src/rpc/protocol.js";
 
 const MINUTE_MS = 60_000;
 export const DAY_MS = 24 * 60 * MINUTE_MS;
@@ -18,6 +23,9 @@ export const RECOVERY_MS = 5 * MINUTE_MS;
 const QUIET_MS_MIN = 10 * MINUTE_MS;
 const QUIET_MS_SPREAD = 60 * MINUTE_MS;
 const NOISE_BYTES = 200;
+const HOME = Object.freeze({ ssid: "home", password: "correct horse" });
+const CLOUD_HOST = "cloud.example";
+const TOKEN = "0123456789abcdefghijklmnopqrstuv";
 
 export type Mishap =
   /** A watchdog, or somebody at the reset button. */
@@ -103,6 +111,13 @@ export interface Episode {
   readonly believed: number | undefined;
 }
 
+function homeWithCloud(network: Network, clock: VirtualClock): SimOnline {
+  const air = new Air(clock, network);
+  air.add(HOME);
+  network.listen(CLOUD_HOST, 443, new NativeCloudServer(clock, { tokens: [TOKEN] }).accept);
+  return { air };
+}
+
 export class HostDay {
   readonly bench: Workbench;
   readonly episodes: Episode[] = [];
@@ -115,14 +130,29 @@ export class HostDay {
     this.bench = new Workbench({ imageBytes: 2_000, seed, ...options, mcu: { ...host.mcu, ...options.mcu } });
   }
 
+  /** A day with a network and a cloud, which Ferry has been told of before. */
+  static online(host: Host, seed: number): HostDay {
+    const day = new HostDay(host, seed, { online: (network, clock) => homeWithCloud(network, clock) });
+    const { bench } = day;
+    bench.start();
+    bench.mcu.call("ferry.setNetwork", HOME);
+    bench.mcu.call("ferry.setCloud", { host: CLOUD_HOST, port: 0, token: TOKEN });
+    bench.mcu.call("ferry.connect", {});
+    bench.runUntil(() => bench.device.ncp?.state === NcpState.CONNECTED, 60_000, "the cloud");
+    bench.clock.advance(1_000); // the MCU hears of it
+    return day;
+  }
+
   /** What has happened so far, each once. */
   get kinds(): Episode["mishap"][] {
     return [...new Set(this.episodes.map(({ mishap }) => mishap))];
   }
 
   run(durationMs = DAY_MS): void {
-    this.#episode("start", () => this.bench.powerOn());
-    while (this.bench.clock.now() < durationMs) {
+    const { clock, mcu } = this.bench;
+    if (mcu.record.boots === 0) this.#episode("start", () => this.bench.powerOn());
+    const untilMs = clock.now() + durationMs;
+    while (clock.now() < untilMs) {
       const mishap = this.#host.mishaps[this.#random.below(this.#host.mishaps.length)] ?? "mcu resets";
       this.#episode(mishap, () => this.#strike(mishap));
     }

@@ -30,6 +30,8 @@ export function newsText(news: PlainNews): string | undefined {
       return verdictText(news.verdict);
     case "state":
       return news.lastError === undefined ? undefined : `no connection: error ${news.lastError}`;
+    case "not-taken":
+      return `the offer of ${news.offer.version || "?"} is not taken: ${news.reason}`;
     case "gesture":
       return `button: ${news.gesture}`;
     case "fault":

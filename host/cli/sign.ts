@@ -11,9 +11,10 @@ import { createPrivateKey, createPublicKey, createSign, generateKeyPairSync, typ
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { messageOf } from "../../src/base/failure.js";
 import { toHex } from "../../src/base/hex.js";
-import { type EspApp, EspImageWalk, parseEspHead } from "../../src/image/esp-image.js";
+import { EspImageWalk, parseEspHead } from "../../src/image/esp-image.js";
+import { firmwareOf, InfoTagScanner } from "../../src/image/info-tag.js";
 import { PUBLIC_KEY_BYTES, signatureIn, TRAILER_BYTES, trailerOf } from "../../src/image/signature.js";
-import { FERRY_PROJECT } from "../../src/image/target.js";
+import { targetOfImage } from "../../src/image/target.js";
 import { printable } from "../../src/store/partition-rules.js";
 import { NodeDigest } from "../node/digest.js";
 
@@ -49,12 +50,12 @@ export function sign(argv: readonly string[]): number {
   return run("sign", SIGN_USAGE, argv, () => {
     const { image: file, key: keyFile, out = signedName(file) } = parseOptions(argv);
     const image = read(file);
-    const app = assertSignable(image, file);
+    const version = assertSignable(image, file);
     const key = readKey(keyFile);
     const signature = createSign("sha256").update(image).sign({ key, dsaEncoding: "ieee-p1363" });
     writeFileSync(out, Buffer.concat([image, trailerOf(signature)]));
     const publicKey = toHex(pointOf(createPublicKey(key)));
-    return `${out}: Ferry ${printable(app.version)}, signed\npublic key: ${publicKey}\n`;
+    return `${out}: Ferry ${printable(version)}, signed\npublic key: ${publicKey}\n`;
   });
 }
 
@@ -115,18 +116,23 @@ function readKey(file: string): KeyObject {
 }
 
 /** What Ferry would refuse anyway is not signed. */
-function assertSignable(image: Uint8Array, file: string): EspApp {
+/** Returns the version. */
+function assertSignable(image: Uint8Array, file: string): string {
   const head = parseEspHead(image);
   if (!head?.app) throw new BadInput(`${file} is no app image of an ESP32: give the .bin that mcconfig has built`);
-  if (head.app.project !== FERRY_PROJECT) {
-    throw new BadInput(`${file} is an app of project "${printable(head.app.project)}", not of "${FERRY_PROJECT}"`);
+  const scanner = new InfoTagScanner();
+  scanner.push(image);
+  const { tag } = scanner;
+  if (targetOfImage({ tag, esp: head }) !== "ncp") {
+    const project = printable(head.app.project);
+    throw new BadInput(`${file} is not firmware of Ferry: no tag in it says so, and its project is "${project}"`);
   }
   if (signatureIn(image.subarray(-TRAILER_BYTES))) throw new BadInput(`${file} is signed already: give the one before`);
   const parts = new EspImageWalk({ head, Digest: NodeDigest });
   parts.push(image);
   const problem = parts.finish();
   if (problem) throw new BadInput(`${file} is damaged: ${problem}`);
-  return head.app;
+  return tag ? firmwareOf(tag).version : head.app.version;
 }
 
 /** The key as Ferry wants it: an uncompressed point, which is how its SubjectPublicKeyInfo ends. */

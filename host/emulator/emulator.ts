@@ -201,8 +201,7 @@ export class Emulator {
   click(): void {
     const { clock } = this.#options;
     clock.arrive(() => {
-      this.#press(true);
-      clock.set(() => this.#press(false), CLICK_MS);
+      if (this.#press(true)) clock.set(() => this.#press(false), CLICK_MS);
     });
   }
 
@@ -211,14 +210,16 @@ export class Emulator {
     this.#options.clock.arrive(() => this.#press(!this.board.isPressed));
   }
 
-  #press(isPressed: boolean): void {
-    if (this.board.isPressed === isPressed) return;
-    if (this.board.hasButton) {
-      this.board.isPressed = isPressed;
-      this.#tell({ source: "button", isPressed });
-    } else {
+  /** Returns whether the button is now as wanted, and was not before. */
+  #press(isPressed: boolean): boolean {
+    if (!this.board.hasButton) {
       this.#tell({ source: "button", problem: "the MCU has connected no button (hw.initUserButton)" });
+      return false;
     }
+    if (this.board.isPressed === isPressed) return false;
+    this.board.isPressed = isPressed;
+    this.#tell({ source: "button", isPressed });
+    return true;
   }
 
   // ---- what happens ---------------------------------------------------------------------------------------------

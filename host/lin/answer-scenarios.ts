@@ -1,8 +1,4 @@
-/** Answers that a client of the chip must survive, and servers that it must not believe. */
-
-import type { TlsOptions } from "node:tls";
-import { CertificateAuthority } from "../node/certificates.js";
-import { HOST, serverTls } from "./suites.js";
+/** Answers that a client of the chip must survive. */
 
 const LENGTH = "HTTP/1.1 200 OK\r\nContent-Length: ";
 const CHUNKED = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
@@ -37,29 +33,3 @@ export const ODD_ANSWERS: readonly OddAnswer[] = Object.freeze([
   },
   { title: "no HTTP", pieces: ["nonsense\r\nand more\r\n"], ends: "lost", restartsSdk: true },
 ]);
-
-export interface TlsCase {
-  readonly title: string;
-  readonly server: TlsOptions;
-  readonly trusted: CertificateAuthority;
-  readonly isGood: boolean;
-}
-
-export function makeTlsCases(): TlsCase[] {
-  const trusted = new CertificateAuthority("Ferry's test authority");
-  const stranger = new CertificateAuthority("Ferry's test authority");
-  const forged = stranger.issue(HOST);
-  const expired = trusted.issue(HOST, { notBefore: new Date(0), notAfter: new Date(1) });
-  const behind = (leaf: { key: string; cert: string }) => ({
-    key: leaf.key,
-    cert: `${leaf.cert}${trusted.certificate}`,
-    maxVersion: "TLSv1.2" as const,
-  });
-  return [
-    { title: "a good certificate", server: serverTls(trusted, HOST), trusted, isGood: true },
-    { title: "another host's certificate", server: serverTls(trusted, "other.example"), trusted, isGood: false },
-    { title: "a stranger's authority", server: serverTls(stranger, HOST), trusted, isGood: false },
-    { title: "a certificate that has expired", server: behind(expired), trusted, isGood: false },
-    { title: "a forged certificate, the true authority's behind it", server: behind(forged), trusted, isGood: false },
-  ];
-}

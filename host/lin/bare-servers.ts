@@ -1,12 +1,15 @@
 /** TCP and TLS servers on loopback that a test scripts byte by byte: they answer nothing by themselves. */
 
-import { createServer, type Server, type Socket } from "node:net";
+import { connect, createServer, type Server, type Socket } from "node:net";
 import { setImmediate, setTimeout as sleep } from "node:timers/promises";
 import { createServer as createSecureServer, type TlsOptions } from "node:tls";
 import { LOOPBACK } from "../node/file-server.js";
 
 /** Within one computer, what is sent has arrived after so many turns of the event loop. */
 const TURNS = 3;
+/** Less than a record of TLS. */
+const SLOW_BYTES = 100;
+const SLOW_MS = 10;
 
 export function listen(server: Server): Promise<number> {
   return new Promise((resolve, reject) => {
@@ -31,6 +34,25 @@ export async function letArrive(): Promise<void> {
     await sleep(1);
     await setImmediate();
   }
+}
+
+/** A way to a port on which the server's bytes come a few at a time. */
+export async function makeSlowWay(port: number): Promise<{ readonly port: number; close(): void }> {
+  const server = createServer((client) => {
+    const far = connect(port, LOOPBACK);
+    client.pipe(far);
+    for (const socket of [client, far]) socket.on("error", () => socket.destroy());
+    client.once("close", () => far.destroy());
+    void (async () => {
+      for await (const bytes of far) {
+        for (let at = 0; at < bytes.length && client.writable; at += SLOW_BYTES) {
+          client.write(bytes.subarray(at, at + SLOW_BYTES));
+          await sleep(SLOW_MS);
+        }
+      }
+    })().catch(() => client.destroy());
+  });
+  return { port: await listen(server), close: () => server.close() };
 }
 
 export class BareServer {
@@ -74,6 +96,11 @@ export class BareServer {
 
   hangUp(): void {
     this.#connection?.end();
+  }
+
+  /** Ends the connection as a machine does that knows nothing of it. */
+  reset(): void {
+    this.#carrier?.resetAndDestroy();
   }
 
   /** Changes with everything that happens. */

@@ -37,7 +37,7 @@ export async function writeManifest(name: string, entry: string, creation: Creat
   const sources = (await sourcesOf(entry)).map((path) => path.replace(/\.ts$/, ""));
   const modules = Object.fromEntries(sources.map((path) => [path, join(root, path)]));
   const manifest = {
-    build: { NAME: name },
+    build: { NAME: name, FERRY: root },
     include: [join(root, "host/lin/manifest.json")],
     modules: {
       main: "./main",

@@ -11,7 +11,7 @@ export interface RequestPlan {
   /** Ferry's client, or the SDK's with nothing around it. */
   readonly client: "ferry" | "bare";
   readonly port: number;
-  /** DER in hexadecimal; plain HTTP without. */
+  /** PEM or DER, in hexadecimal; plain HTTP without. */
   readonly authority?: string;
   /** Ends with the request, but not before. */
   readonly atLeastMs: number;

@@ -16,10 +16,9 @@ export interface SuitesRun {
   readonly failures: readonly string[];
 }
 
-/** As the SDK's TLS wants a server to be: version 1.2, and the authority's certificate behind the server's own. */
+/** A server as the chip finds most of them: version 1.2. */
 export function serverTls(authority: CertificateAuthority, host: string): TlsOptions {
-  const { key, cert } = authority.issue(host);
-  return { key, cert: `${cert}${authority.certificate}`, maxVersion: "TLSv1.2" };
+  return { ...authority.issue(host), maxVersion: "TLSv1.2" };
 }
 
 export async function runSuitesOnLinux(program: string, grep = ""): Promise<SuitesRun> {

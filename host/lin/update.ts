@@ -7,13 +7,13 @@ import type { Verdict } from "../../src/update/verdict.js";
 import type { CertificateAuthority } from "../node/certificates.js";
 import { LOOPBACK, NodeFileServer } from "../node/file-server.js";
 import { PacedClock } from "../node/paced-clock.js";
-import type { Identity } from "../node/tls.js";
 import { makeFirmware } from "../peers/firmware.js";
 import { healthyMcu } from "../peers/mcu-behavior.js";
 import type { McuLine } from "../peers/mcu-line.js";
 import { PrimaryMcu } from "../peers/primary-mcu.js";
 import type { VirtualClock } from "../sim/clock.js";
 import { type LinEnd, LinMachine } from "./machine.js";
+import { HOST } from "./suites.js";
 import type { UpdatePlan, UpdateReport, UpdateRequest } from "./update-protocol.js";
 
 const PATH = "/firmware.bin";
@@ -69,20 +69,14 @@ function mcuLineTo(clock: VirtualClock, send: (bytes: Uint8Array) => void): McuL
   };
 }
 
-/** The SDK's TLS wants the authority's certificate behind the server's own. */
-function identityFor(authority: CertificateAuthority): Identity {
-  const { key, cert } = authority.issue(LOOPBACK);
-  return { key, cert: `${cert}${authority.certificate}` };
-}
-
 export async function runUpdate(options: UpdateRunOptions): Promise<UpdateRun> {
   const { program, imageBytes, sampleEveryMs, authority, onLog = () => {} } = options;
   const startedMs = performance.now();
   const image = makeFirmware(imageBytes, FIRMWARE);
   const files = { [PATH]: { bytes: image } };
-  const server = await NodeFileServer.listen({ files }, authority ? { identity: identityFor(authority) } : {});
+  const server = await NodeFileServer.listen({ files }, authority ? { identity: authority.issue(HOST) } : {});
   const plan: UpdatePlan = {
-    offer: { url: server.url(PATH), sizeBytes: imageBytes, ...FIRMWARE },
+    offer: { url: server.url(PATH).replace(LOOPBACK, HOST), sizeBytes: imageBytes, ...FIRMWARE },
     ...(authority ? { authority: Buffer.from(authority.certificateDer).toString("hex") } : {}),
     initialBaud: healthyMcu.initialBaud,
     ...(sampleEveryMs === undefined ? {} : { sampleEveryMs }),

@@ -10,9 +10,9 @@
  *              'D'  bytes from the program
  *              'L'  u32: bytes for the program that were lost, because it does not read
  *
- * Invariants: programs may come and go as often as they like, and find the terminal as the first one did, raw and empty;
- * what comes for nobody is dropped, as a UART drops what nobody hears. A terminal does not tell of a new baud: it is
- * looked at before bytes are passed on, and every few milliseconds.
+ * Invariants: programs may come and go as often as they like, and find the terminal as the first one did, raw and
+ * empty; what comes for nobody is dropped, as a UART drops what nobody hears. A terminal does not tell of a new baud:
+ * it is looked at before bytes are passed on, and every few milliseconds.
  *
  * Exit codes: 0 when stdin has ended, 1 with a line on stderr when the bridge cannot work.
  */
@@ -29,6 +29,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/select.h>
+#include <time.h>
 #include <unistd.h>
 
 #ifdef __linux__
@@ -42,7 +43,9 @@
 enum {
 	BYTES_MAX = 4096,
 	RECORD_HEAD_BYTES = 3,
-	LOOK_MS = 5
+	LOOK_MS = 5,
+	DOUBT_MS = 100,
+	DOUBTS = 2
 };
 
 typedef struct {
@@ -50,6 +53,8 @@ typedef struct {
 	int slave;      /* Linux: the bridge's own; elsewhere -1 */
 	int watch;      /* Linux: inotify; elsewhere -1 */
 	int programs;   /* that have the terminal open; where nobody counts: 0 or 1 */
+	int doubts;     /* Linux: so often the master is still to be asked who is there */
+	int64_t askMs;  /* Linux: when */
 	uint32_t baud;  /* as reported last; 0 before */
 } Bridge;
 
@@ -59,7 +64,7 @@ static void fail(const char *what)
 	exit(1);
 }
 
-/* ---- records ------------------------------------------------------------------------------------------------------ */
+/* ---- records ----------------------------------------------------------------------------------------------------- */
 
 static void writeAll(const uint8_t *bytes, size_t count)
 {
@@ -91,7 +96,7 @@ static void reportNumber(char kind, uint32_t number)
 	report(kind, bytes, sizeof bytes);
 }
 
-/* ---- the terminal ------------------------------------------------------------------------------------------------- */
+/* ---- the terminal ------------------------------------------------------------------------------------------------ */
 
 #ifdef __linux__
 
@@ -171,66 +176,86 @@ static void setPrograms(Bridge *bridge, int programs)
 	report('C', &isOpen, 1);
 }
 
-/* ---- who is there ------------------------------------------------------------------------------------------------- */
+/* ---- who is there ------------------------------------------------------------------------------------------------ */
 
 #ifdef __linux__
 
 /*
  * The bridge keeps the terminal open itself: its settings then outlast the programs, and so does the way to take back
  * TIOCEXCL, which serial libraries set and Linux keeps until everybody has closed. So hang-ups do not tell who is
- * there. inotify counts; equal events that nobody has read yet come as one, so where several programs are about the
- * master is asked.
+ * there. inotify counts; but equal events that nobody has read yet come as one, so a while after each closing the
+ * master is asked as well.
  */
 static void openTerminal(Bridge *bridge)
 {
 	const char *path = ptsname(bridge->master);
 
 	bridge->slave = open(path, O_RDWR | O_NOCTTY | O_CLOEXEC);
-	if (bridge->slave < 0)
+	if ((bridge->slave < 0) && (EBUSY != errno))
 		fail(path);
-	makeRaw(bridge->slave);
+	if (bridge->slave >= 0)
+		makeRaw(bridge->slave);
 	bridge->watch = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
 	if ((bridge->watch < 0) || (inotify_add_watch(bridge->watch, path, IN_OPEN | IN_CLOSE) < 0))
 		fail("inotify");
 }
 
-/* Lets go for a moment: then the master tells whether anybody else is there. */
+static int64_t nowMs(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static void doubt(Bridge *bridge)
+{
+	bridge->doubts = DOUBTS;
+	bridge->askMs = nowMs() + DOUBT_MS;
+}
+
+/*
+ * Lets go for a moment: then the master tells whether anybody else is there. Not right after a closing, for a program
+ * that opens again and takes TIOCEXCL in that moment locks the bridge out. Whoever comes or goes then is not counted,
+ * so the question comes twice.
+ */
 static int askMaster(Bridge *bridge)
 {
-	ioctl(bridge->slave, TIOCNXCL);
+	if (bridge->slave >= 0)
+		ioctl(bridge->slave, TIOCNXCL);
 	close(bridge->watch);
 	close(bridge->slave);
 	ssize_t count = passOn(bridge);
 	int isThere = (count > 0) || ((count < 0) && (EAGAIN == errno));
 	openTerminal(bridge);
+	bridge->doubts--;
+	bridge->askMs = nowMs() + DOUBT_MS;
 	return isThere;
 }
 
-static int countEvents(Bridge *bridge)
+static int countPrograms(Bridge *bridge)
 {
 	char events[BYTES_MAX] __attribute__((aligned(8)));
 	ssize_t count = read(bridge->watch, events, sizeof events);
 	int programs = bridge->programs;
-	int isCertain = 1;
 
 	for (ssize_t at = 0; at < count;) {
 		const struct inotify_event *event = (const struct inotify_event *)(events + at);
-		if (event->mask & IN_OPEN)
-			programs++;
-		else if (--programs != 0)
-			isCertain = 0;
+		programs += (event->mask & IN_OPEN) ? 1 : -1;
+		if (!(event->mask & IN_OPEN))
+			doubt(bridge);
 		at += (ssize_t)(sizeof *event + event->len);
 	}
-	return isCertain ? programs : askMaster(bridge);
+	if ((bridge->doubts > 0) && (nowMs() >= bridge->askMs))
+		return askMaster(bridge);
+	return programs < 0 ? 0 : programs;
 }
 
 static void lookAfterPrograms(Bridge *bridge)
 {
-	int programs = countEvents(bridge);
-	int wasSilent = passOn(bridge) <= 0;
+	int programs = countPrograms(bridge);
 
-	if ((programs == 0) && (bridge->programs == 0) && !wasSilent)
-		programs = askMaster(bridge);
+	if ((passOn(bridge) > 0) && (programs == 0) && (bridge->doubts == 0))
+		doubt(bridge);
 	if ((programs == 0) && (bridge->programs > 0)) {
 		while (passOn(bridge) > 0) /* its last bytes */
 			;
@@ -263,7 +288,7 @@ static void lookAfterPrograms(Bridge *bridge)
 
 #endif
 
-/* ---- both ways ---------------------------------------------------------------------------------------------------- */
+/* ---- both ways --------------------------------------------------------------------------------------------------- */
 
 /* Ends the bridge with its stdin. */
 static void takeIn(Bridge *bridge)
@@ -287,9 +312,9 @@ static void serve(Bridge *bridge)
 	int isWatched = bridge->watch >= 0;
 	/* Without a watch, a master that nobody has open would be readable for ever. */
 	int isListening = isWatched || (bridge->programs > 0);
-	/* With one, nothing has to be looked at while nobody is there. */
+	/* With one, nothing has to be looked at while nobody is there for sure. */
+	int isQuiet = isWatched && (bridge->programs == 0) && (bridge->doubts == 0);
 	struct timeval look = { 0, LOOK_MS * 1000 };
-	struct timeval *timeout = isWatched && (bridge->programs == 0) ? NULL : &look;
 	fd_set readable;
 
 	FD_ZERO(&readable);
@@ -298,7 +323,8 @@ static void serve(Bridge *bridge)
 		FD_SET(bridge->master, &readable);
 	if (isWatched)
 		FD_SET(bridge->watch, &readable);
-	if (select((bridge->master > bridge->watch ? bridge->master : bridge->watch) + 1, &readable, NULL, NULL, timeout) < 0) {
+	int last = bridge->master > bridge->watch ? bridge->master : bridge->watch;
+	if (select(last + 1, &readable, NULL, NULL, isQuiet ? NULL : &look) < 0) {
 		if (EINTR == errno)
 			return;
 		fail("select");
@@ -312,7 +338,7 @@ static void serve(Bridge *bridge)
 
 int main(void)
 {
-	Bridge bridge = { -1, -1, -1, 0, 0 };
+	Bridge bridge = { .master = -1, .slave = -1, .watch = -1 };
 
 	/* Ctrl-C reaches the whole group of processes; the emulator may still have something to say. */
 	signal(SIGINT, SIG_IGN);

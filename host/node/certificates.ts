@@ -90,6 +90,12 @@ export class CertificateAuthority {
     return this.#identify(host, this.#name, this.#keys, validity);
   }
 
+  /** For a server that another server vouches for, which has no right to; that one's certificate is behind it. */
+  issueThroughServer(host: string, through: string): Identity {
+    const { key, cert } = this.#identify(host, through, this.#serverKeys, {});
+    return { key, cert: `${cert}${this.issue(through).cert}` };
+  }
+
   /** A certificate that a server has issued to itself: no authority vouches for it. */
   selfSigned(host: string, validity: Validity = {}): Identity {
     return this.#identify(host, host, this.#serverKeys, validity);

@@ -9,6 +9,9 @@ import type { Args } from "../../src/rpc/catalogue.js";
 
 export type Firmware = Args<"blynk.setFirmwareInfo">;
 
+/** As the calls take it. */
+export type Provisioning = Args<"ferry.setNetwork"> & Args<"ferry.setCloud">;
+
 /** A fault at a chunk: `index` is offset / chunk size, counted from 0; `times` counts over the MCU's whole life. */
 export interface ChunkFault {
   readonly index: number;
@@ -49,6 +52,8 @@ export interface McuBehavior {
   untaggedFirmware: Firmware;
   /** The application writes virtual pin 1 this often; 0 for never. */
   virtualWriteEveryMs: number;
+  /** Tells Ferry its network and its token (ferry.setNetwork, ferry.setCloud) before initialize. */
+  provisions: Provisioning | undefined;
 
   // ---- the offer ----
   /** Room for a new image; 0 for an MCU that cannot be updated. */
@@ -131,6 +136,7 @@ export const healthyMcu: Readonly<McuBehavior> = Object.freeze({
   firmware: { type: "TMPL0123456789", version: "1.0.0", build: "Apr  1 2024 12:00:00", blynkVersion: "0.7.0" },
   untaggedFirmware: { type: "TMPL0123456789", version: "9.9.9", build: "Apr  9 2024 12:00:00", blynkVersion: "0.7.0" },
   virtualWriteEveryMs: 0,
+  provisions: undefined,
   slotBytes: 1 << 20,
   acceptOffer: true,
   eraseMs: 400,

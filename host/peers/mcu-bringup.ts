@@ -163,6 +163,10 @@ function* configureHardware(parts: BringUpParts): Task<void> {
 }
 
 function* initialize(parts: BringUpParts): Task<boolean> {
-  const { templateId, templateName } = parts.behavior;
+  const { templateId, templateName, provisions } = parts.behavior;
+  if (provisions) {
+    yield* parts.rpc.invoke("ferry.setNetwork", provisions);
+    yield* parts.rpc.invoke("ferry.setCloud", provisions);
+  }
   return (yield* parts.rpc.invoke("blynk.initialize", { templateId, templateName })).results.ok;
 }

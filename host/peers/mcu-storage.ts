@@ -75,13 +75,13 @@ const TAG_TEXT = /^[\w\s.,:()-]*$/;
 
 /**
  * The firmware info that Blynk's tag in the image tells: the mark, then key NUL value NUL ..., then one NUL more.
- * `undefined` without a tag that has at least a version and a type.
+ * `undefined` without a tag of an MCU that has at least a version and a type.
  */
 export function firmwareOf(image: Uint8Array): Firmware | undefined {
   for (let at = image.indexOf(TAG_MARK.charCodeAt(0)); at >= 0; at = image.indexOf(TAG_MARK.charCodeAt(0), at + 1)) {
     if (asciiOf(image, at, at + TAG_MARK.length) !== TAG_MARK) continue;
     const pairs = pairsAt(image, at + TAG_MARK.length);
-    const version = pairs.get("mcu") ?? pairs.get("ncp");
+    const version = pairs.get("mcu"); // what is in it for an NCP is not its own
     const type = pairs.get("fw-type");
     if (version === undefined || type === undefined) continue;
     return { type, version, build: pairs.get("build") ?? "", blynkVersion: pairs.get("blynk") ?? "" };

@@ -5,10 +5,10 @@
  * No general broker: what devices publish is kept for the test, and what the test publishes goes to the devices.
  */
 
-import { decodeUtf8 } from "../../src/base/utf8.js";
 import type { Clock, TimerHandle } from "../../src/ports.js";
 import type { TcpEndpoint } from "../sim/tcp-stream.js";
 import { type ClientPacket, connack, parseClientPacket, pingresp, publish, suback } from "./mqtt-packets.js";
+import { BrokerRecord } from "./mqtt-record.js";
 
 export const ConnackCode = Object.freeze({ ACCEPTED: 0, UNAVAILABLE: 3, BAD_PASSWORD: 4, NOT_AUTHORIZED: 5 });
 
@@ -16,14 +16,6 @@ const SUBSCRIPTION_REFUSED = 0x80;
 /** A client may be silent for one and a half of its keep-alive times. */
 const KEEP_ALIVE_GRACE = 1.5;
 const SECOND_MS = 1_000;
-
-export interface DeviceMessage {
-  readonly topic: string;
-  readonly payload: Uint8Array;
-  /** The password of the device that sent it. */
-  readonly token: string;
-  readonly atMs: number;
-}
 
 export interface MqttBrokerBehavior {
   /** Passwords that may log in. */
@@ -51,27 +43,6 @@ export interface MqttBrokerBehavior {
   readonly packetBytesMax?: number;
 }
 
-/** How often something was done, or had to be: each knob has one that proves it. */
-export interface MqttBrokerCounts {
-  connections: number;
-  refusedLogins: number;
-  lateLogins: number;
-  mutedLogins: number;
-  redirects: number;
-  refusedSubscriptions: number;
-  greetings: number;
-  pings: number;
-  ignoredPings: number;
-  repeats: number;
-  acknowledgements: number;
-  hangUps: number;
-  goodbyes: number;
-  /** Packets that no client may send. */
-  wrongPackets: number;
-  tooLongPackets: number;
-  expiredKeepAlives: number;
-}
-
 /** Of a message from the broker. */
 export interface PublishOptions {
   readonly qos?: 0 | 1;
@@ -79,51 +50,20 @@ export interface PublishOptions {
   readonly token?: string;
 }
 
-export class MqttBroker {
+export class MqttBroker extends BrokerRecord {
   behavior: MqttBrokerBehavior;
-  readonly messages: DeviceMessage[] = [];
-  /** Topics as they were subscribed. */
-  readonly subscriptions: string[] = [];
-  /** Virtual times of the logins that were accepted. */
-  readonly logins: number[] = [];
-  readonly counts: MqttBrokerCounts = {
-    connections: 0,
-    refusedLogins: 0,
-    lateLogins: 0,
-    mutedLogins: 0,
-    redirects: 0,
-    refusedSubscriptions: 0,
-    greetings: 0,
-    pings: 0,
-    ignoredPings: 0,
-    repeats: 0,
-    acknowledgements: 0,
-    hangUps: 0,
-    goodbyes: 0,
-    wrongPackets: 0,
-    tooLongPackets: 0,
-    expiredKeepAlives: 0,
-  };
   readonly #clock: Clock;
   readonly #online = new Set<Connection>();
   #lastId = 0;
 
   constructor(clock: Clock, behavior: MqttBrokerBehavior) {
+    super();
     this.#clock = clock;
     this.behavior = behavior;
   }
 
   get online(): number {
     return this.#online.size;
-  }
-
-  /** The most messages that one device has sent in so long a time. */
-  mostWithin(spanMs: number): number {
-    const near =
-      (first: DeviceMessage) =>
-      ({ atMs, token }: DeviceMessage) =>
-        token === first.token && atMs >= first.atMs && atMs < first.atMs + spanMs;
-    return Math.max(0, ...this.messages.map((first) => this.messages.filter(near(first)).length));
   }
 
   /** Takes a new connection, as Network.listen() hands it out. */
@@ -160,11 +100,6 @@ export class MqttBroker {
     for (const connection of this.#online) this.#hangUp(connection);
   }
 
-  /** What devices have published under this topic, as text. */
-  heard(topic: string): string[] {
-    return this.messages.filter((message) => message.topic === topic).map(({ payload }) => decodeUtf8(payload));
-  }
-
   #onPacket(connection: Connection, packet: ClientPacket, bytes: number): void {
     if (bytes > (this.behavior.packetBytesMax ?? Number.POSITIVE_INFINITY)) {
       this.counts.tooLongPackets++;
@@ -179,8 +114,7 @@ export class MqttBroker {
       case "subscribe":
         return this.#onSubscribe(connection, packet);
       case "publish":
-        this.messages.push({ ...packet, token: connection.token, atMs: this.#clock.now() });
-        return;
+        return this.keep({ ...packet, token: connection.token, atMs: this.#clock.now() });
       case "puback":
         this.counts.acknowledgements++;
         return;

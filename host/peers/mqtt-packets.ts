@@ -132,14 +132,20 @@ class Reader {
 
 /** A packet of this type and flags, the length in front of the body. */
 export function mqttPacket(head: number, ...parts: readonly ArrayLike<number>[]): Uint8Array {
-  const body = parts.flatMap((part) => Array.from(part));
-  const length: number[] = [];
-  let rest = body.length;
+  const bodyBytes = parts.reduce((sum, part) => sum + part.length, 0);
+  const start = [head];
+  let rest = bodyBytes;
   do {
-    length.push(rest > 0x7f ? 0x80 | (rest & 0x7f) : rest);
+    start.push(rest > 0x7f ? 0x80 | (rest & 0x7f) : rest);
     rest >>= 7;
   } while (rest > 0);
-  return Uint8Array.from([head, ...length, ...body]);
+  const bytes = new Uint8Array(start.length + bodyBytes);
+  let at = 0;
+  for (const part of [start, ...parts]) {
+    bytes.set(part, at);
+    at += part.length;
+  }
+  return bytes;
 }
 
 export function connack(code: number): Uint8Array {

@@ -61,6 +61,8 @@ export class NativeCloudServer {
   /** Virtual times of the logins that were accepted. */
   readonly logins: number[] = [];
   readonly counts = { connections: 0, refusedLogins: 0, redirects: 0, pings: 0, hangUps: 0 };
+  /** Learns of each message of a device that has logged in, by its token. */
+  onMessage: ((message: NativeMessage, token: string) => void) | undefined;
   readonly #clock: Clock;
   readonly #online = new Set<Connection>();
 
@@ -92,6 +94,15 @@ export class NativeCloudServer {
     }
   }
 
+  /** Tells one device, wherever it is online. */
+  sendTo(token: string, command: number, ...strings: readonly string[]): void {
+    for (const connection of this.#online) {
+      if (connection.token !== token) continue;
+      connection.send(command, ...strings);
+      if (this.behavior.repeatsItself) connection.send(command, ...strings);
+    }
+  }
+
   sendRaw(bytes: Uint8Array): void {
     for (const connection of this.#online) connection.sendRaw(bytes);
   }
@@ -111,9 +122,11 @@ export class NativeCloudServer {
     if (behavior.isMute) return;
     if (message.command === Native.LOGIN) return this.#onLogin(connection, message);
     if (!this.#online.has(connection)) return connection.close();
-    if (message.command !== Native.PING) return;
-    this.counts.pings++;
-    if (!behavior.ignoresPings) connection.respond(message.id, STATUS_OK);
+    if (message.command === Native.PING) {
+      this.counts.pings++;
+      if (!behavior.ignoresPings) connection.respond(message.id, STATUS_OK);
+    }
+    this.onMessage?.(message, connection.token);
   }
 
   #onLogin(connection: Connection, { id, strings }: NativeMessage): void {
@@ -129,6 +142,7 @@ export class NativeCloudServer {
       return;
     }
     this.logins.push(this.#clock.now());
+    connection.token = strings[0] ?? "";
     this.#online.add(connection);
     if (greetsWith) connection.sendRaw(greetsWith);
     if (hangsUpAfterMs !== undefined) this.#clock.set(() => this.#hangUp(connection), hangsUpAfterMs);
@@ -154,6 +168,8 @@ export function nativeMessage(command: number, id: number, ...strings: readonly 
 }
 
 class Connection {
+  /** Of the device that has logged in. */
+  token = "";
   readonly #endpoint: TcpEndpoint;
   readonly #pieceBytes: number | undefined;
   readonly #onMessage: (message: NativeMessage) => void;

@@ -4,7 +4,10 @@
  */
 
 import type { CloudTransport } from "../../src/cloud/cloud.js";
-import { NativeCloud } from "../../src/cloud/native/native-cloud.js";
+import { makeMqttClientClass } from "../../src/cloud/mqtt/client.js";
+import { MQTTS_PORT } from "../../src/cloud/mqtt/downlink.js";
+import { MqttCloud } from "../../src/cloud/mqtt/mqtt-cloud.js";
+import { NativeCloud, TLS_PORTS } from "../../src/cloud/native/native-cloud.js";
 import type { Clock } from "../../src/ports.js";
 import type { ConnectivityOptions } from "../../src/wiring/online.js";
 import type { Air } from "./air.js";
@@ -29,7 +32,7 @@ export interface SimOnline extends Omit<Partial<ConnectivityOptions>, "wifi" | "
   readonly makeCloud?: (parts: LifeParts) => CloudTransport;
 }
 
-export function connectivityOf({ air, makeCloud = makeNativeCloud, ...rest }: SimOnline, parts: LifeParts) {
+export function connectivityOf({ air, makeCloud = CLOUD_MAKERS.native.make, ...rest }: SimOnline, parts: LifeParts) {
   const { cpu, life, socket } = parts;
   const radio = new SimRadio({ air, cpu, life });
   const connectivity: ConnectivityOptions = {
@@ -45,6 +48,32 @@ export function connectivityOf({ air, makeCloud = makeNativeCloud, ...rest }: Si
   return connectivity;
 }
 
-function makeNativeCloud({ clock, socket }: LifeParts): CloudTransport {
-  return new NativeCloud({ clock, tls: { io: makeSocketClass(socket, { secure: true }) } });
+export type CloudProtocol = "native" | "mqtt";
+
+export interface CloudMakerOptions {
+  /** Also without TLS, as a product may allow: for servers on one's own desk. */
+  readonly allowPlain?: boolean;
+}
+
+/** What a device speaks to its cloud, and at which port over TLS. */
+export const CLOUD_MAKERS: Readonly<
+  Record<
+    CloudProtocol,
+    { readonly port: number; readonly make: (parts: LifeParts, options?: CloudMakerOptions) => CloudTransport }
+  >
+> = Object.freeze({
+  native: { port: TLS_PORTS[0] as number, make: makeNativeCloud },
+  mqtt: { port: MQTTS_PORT, make: makeMqttCloud },
+});
+
+function makeNativeCloud({ clock, socket }: LifeParts, { allowPlain = false }: CloudMakerOptions = {}): CloudTransport {
+  const tls = { io: makeSocketClass(socket, { secure: true }) };
+  return new NativeCloud({ clock, tls, ...(allowPlain ? { plain: { io: makeSocketClass(socket) } } : {}) });
+}
+
+function makeMqttCloud({ clock, socket }: LifeParts, { allowPlain = false }: CloudMakerOptions = {}): CloudTransport {
+  const over = (secure: boolean) => ({
+    io: makeMqttClientClass({ clock, socket: { io: makeSocketClass(socket, { secure }) } }),
+  });
+  return new MqttCloud({ clock, tls: over(true), ...(allowPlain ? { plain: over(false) } : {}) });
 }

@@ -116,6 +116,7 @@ export class DeviceClock implements Clock {
   #sequence = 0;
   #due: DeviceTimer[] = [];
   #isPosted = false;
+  readonly #live = new Set<DeviceTimer>();
 
   constructor(clock: VirtualClock, cpu: SimCpu) {
     this.#clock = clock;
@@ -127,16 +128,28 @@ export class DeviceClock implements Clock {
     return this.#cpu.now() - this.#bootMs;
   }
 
+  /** How many timers are set. */
+  get pending(): number {
+    return this.#live.size;
+  }
+
+  /** The life is over: the world's clock need not keep what it would only throw away. */
+  clearAll(): void {
+    for (const timer of this.#live) this.clear(timer);
+  }
+
   set(callback: () => void, delayMs: number): TimerHandle {
     const timer: DeviceTimer = { sequence: this.#sequence++, callback, handle: undefined };
     timer.handle = this.#clock.setAt(() => this.#onDue(timer), this.#cpu.now() + Math.max(0, delayMs));
+    this.#live.add(timer);
     return timer;
   }
 
   clear(handle: TimerHandle | undefined): void {
     const timer = handle as DeviceTimer | undefined;
-    if (!timer) return;
+    if (!timer?.callback) return;
     timer.callback = undefined;
+    this.#live.delete(timer);
     this.#clock.clear(timer.handle);
   }
 
@@ -151,6 +164,12 @@ export class DeviceClock implements Clock {
     this.#isPosted = false;
     const due = this.#due.sort((a, b) => a.sequence - b.sequence);
     this.#due = [];
-    for (const { callback } of due) if (this.#cpu.alive) callback?.();
+    for (const timer of due) {
+      const { callback } = timer;
+      if (!this.#cpu.alive || !callback) continue;
+      timer.callback = undefined;
+      this.#live.delete(timer);
+      callback();
+    }
   }
 }

@@ -9,7 +9,7 @@
  */
 
 import { Ncp, type NcpNews, type NcpOptions } from "../../src/ncp.js";
-import type { DigestClass, Directory, KeyValue, SerialClass } from "../../src/ports.js";
+import type { DigestClass, Directory, KeyValue, ResetReason, SerialClass } from "../../src/ports.js";
 import type { PanelPorts } from "../../src/wiring/options.js";
 import type { SelfUpdateOptions } from "../../src/wiring/self-update.js";
 import type { VirtualClock } from "./clock.js";
@@ -42,6 +42,8 @@ const START_MS = 300;
 export const PANIC_MS = 200;
 /** The task watchdog, as sdkconfig/sdkconfig.defaults sets it. */
 export const WATCHDOG_MS = 15_000;
+/** An ESP32 cannot tell its reset pin (EN) from power. */
+const PIN_RESET: ResetReason = "power";
 
 export interface StoragePorts {
   readonly keyValue: KeyValue;
@@ -100,7 +102,9 @@ export class SimDevice {
   readonly #random: Random;
   #cpu: SimCpu | undefined;
   #ncp: Ncp | undefined;
+  #timers: DeviceClock | undefined;
   #running: RunningApp | undefined;
+  #resetReason: ResetReason = "power";
   /** Apps started so far. */
   boots = 0;
   /** The longest task of the lives before this one. */
@@ -128,13 +132,24 @@ export class SimDevice {
     return this.#ncp;
   }
 
+  /** Timers that Ferry has set, while it runs. */
+  get timers(): number {
+    return this.#timers?.pending ?? 0;
+  }
+
   /** The app that runs, or tries to: from the boot loader's jump to the next reset. */
   get running(): RunningApp | undefined {
     return this.#running;
   }
 
+  /** Of the last reset, as the chip tells it. */
+  get resetReason(): ResetReason {
+    return this.#resetReason;
+  }
+
   powerOn(): void {
     if (!this.power.on) this.power.restore();
+    this.#resetReason = "power";
     this.#bootLater();
   }
 
@@ -143,10 +158,14 @@ export class SimDevice {
     this.power.cut();
   }
 
-  /** A reset without a loss of power, as by its pin, which is held low for so long. Nothing while it has none. */
-  restart(heldMs = 0): void {
+  /**
+   * A reset without a loss of power: by its pin, which is held low for so long, or for another reason, as the chip will
+   * tell it. Nothing while it has no power.
+   */
+  restart(heldMs = 0, reason = PIN_RESET): void {
     if (!this.#cpu) return;
     this.#endLife();
+    this.#resetReason = reason;
     this.#bootLater(heldMs);
   }
 
@@ -163,7 +182,7 @@ export class SimDevice {
     const cpu = new SimCpu(clock);
     this.#cpu = cpu;
     const load = () => {
-      const life = new Life({ storage, power, cpu, restart: () => this.restart() });
+      const life = new Life({ storage, power, cpu, restart: (reason) => this.restart(0, reason) });
       clock.set(() => cpu.run(() => this.#start(life, cpu)), life.bootLoaderMs + START_MS);
     };
     clock.set(() => cpu.run(load), heldMs + BOOT_LOADER_MS);
@@ -176,14 +195,15 @@ export class SimDevice {
     this.boots++;
     this.#running = app;
     const behavior = build(app);
-    const restartsAfterMs = behavior === "crash" ? PANIC_MS : behavior === "hang" ? WATCHDOG_MS : undefined;
-    if (restartsAfterMs !== undefined) clock.set(() => cpu.run(() => this.restart()), restartsAfterMs);
-    if (typeof behavior === "object") this.#startFerry(life, cpu, version, { ...overrides, ...behavior });
+    if (behavior === "crash") clock.set(() => cpu.run(() => this.restart(0, "crash")), PANIC_MS);
+    else if (behavior === "hang") clock.set(() => cpu.run(() => this.restart(0, "watchdog")), WATCHDOG_MS);
+    else this.#startFerry(life, cpu, version, { ...overrides, ...behavior });
   }
 
   #startFerry(life: Life, cpu: SimCpu, version: string, overrides: DeviceOverrides): void {
     const { uart, network, onNews, pins, online } = this.#options;
     const clock = new DeviceClock(this.#options.clock, cpu);
+    this.#timers = clock;
     const onBodyRead = (count: number) => {
       this.downloadedBytes += count;
     };
@@ -212,7 +232,7 @@ export class SimDevice {
         https: { io: makeHttpClientClass(socket, { secure: true }), port: 443 },
       },
       Digest,
-      system: { restart: () => this.restart() },
+      system: { restart: () => this.restart(0, "software"), resetReason: () => this.#resetReason },
       selfUpdate: { updater: new SimUpdater(life), ...selfUpdate },
       ...(online ? { connectivity: connectivityOf(online, { clock, cpu, life, socket }) } : {}),
       ...(pins ? { panel: panelPorts({ pins, cpu, life }) } : {}),
@@ -229,6 +249,8 @@ export class SimDevice {
     this.#cpu?.kill();
     this.#cpu = undefined;
     this.#ncp = undefined;
+    this.#timers?.clearAll();
+    this.#timers = undefined;
     this.#running = undefined;
     this.#options.uart.close();
     this.#options.network.dropConnections();

@@ -41,6 +41,8 @@ const VERSION_AT = 16;
 const PROJECT_NAME_AT = 48;
 const IDF_VERSION_AT = 112;
 const TEXT_BYTES = 32;
+/** How the tag of an NCP's firmware begins; its version follows, up to a NUL. */
+const NCP_TAG: readonly number[] = Object.freeze([...asciiBytes("blnkinf\0ncp\0")]);
 
 /** Says what is wrong with the image at the start of `slot`, or returns `undefined`. What follows it is ignored. */
 export function checkEspImage(slot: Uint8Array, chipId = ESP32_CHIP_ID): string | undefined {
@@ -103,13 +105,13 @@ export function buildEspImage({ segments, chipId = ESP32_CHIP_ID, hashAppended =
   return image;
 }
 
-/** What an app says of itself. Texts are ASCII, at most 31 characters. */
+/** What an app says of itself: its version by Blynk's tag of an NCP, where it has one, else by its descriptor. */
 export interface AppDescription {
   readonly version: string;
   readonly projectName: string;
 }
 
-/** The begin of an app's first segment. Throws when a text does not fit. */
+/** The begin of an app's first segment. Texts are ASCII, at most 31 characters; throws when one does not fit. */
 export function makeAppDescriptor({ version, projectName }: AppDescription): Uint8Array {
   const bytes = new Uint8Array(APP_DESCRIPTOR_BYTES);
   new DataView(bytes.buffer).setUint32(0, APP_DESCRIPTOR_MAGIC, true);
@@ -129,7 +131,20 @@ export function readAppDescriptor(slot: Uint8Array): AppDescription | undefined 
   const bytes = slot.subarray(APP_DESCRIPTOR_AT, APP_DESCRIPTOR_AT + APP_DESCRIPTOR_BYTES);
   if (bytes.length < APP_DESCRIPTOR_BYTES) return undefined;
   if (new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true) !== APP_DESCRIPTOR_MAGIC) return undefined;
-  return { version: textAt(bytes, VERSION_AT), projectName: textAt(bytes, PROJECT_NAME_AT) };
+  return { version: taggedVersion(slot) ?? textAt(bytes, VERSION_AT), projectName: textAt(bytes, PROJECT_NAME_AT) };
+}
+
+/** Of the tag in the first segment, where a compiler puts constants. */
+function taggedVersion(slot: Uint8Array): string | undefined {
+  const length = new DataView(slot.buffer, slot.byteOffset, slot.byteLength).getUint32(HEADER_BYTES + 4, true);
+  const end = Math.min(slot.length, APP_DESCRIPTOR_AT + length) - NCP_TAG.length;
+  const first = NCP_TAG[0] as number;
+  for (let at = slot.indexOf(first, APP_DESCRIPTOR_AT); at >= 0 && at < end; at = slot.indexOf(first, at + 1)) {
+    if (!NCP_TAG.every((byte, index) => slot[at + index] === byte)) continue;
+    const from = at + NCP_TAG.length;
+    return asciiText(slot.subarray(from, slot.indexOf(0, from)));
+  }
+  return undefined;
 }
 
 function textAt(descriptor: Uint8Array, at: number): string {

@@ -116,7 +116,7 @@ export class SimPins {
   /** Restarts the life for what the real thing would have crashed on. */
   crash(mishap: string, life: PinBinding["life"]): never {
     this.mishaps.push(mishap);
-    return life.restart();
+    return life.restart("crash");
   }
 
   claim(pin: number, onChange?: (level: Level) => void): void {

@@ -5,6 +5,7 @@
  * come back for the next life.
  */
 
+import type { ResetReason } from "../../src/ports.js";
 import { boot } from "./bootloader.js";
 import type { SimCpu } from "./cpu.js";
 import type { Medium } from "./medium.js";
@@ -26,8 +27,8 @@ export interface LifeOptions {
   readonly storage: SimStorage;
   readonly power: Power;
   readonly cpu: SimCpu;
-  /** Begins the next life; by default nobody does. */
-  readonly restart?: () => void;
+  /** Begins the next life, for a reason that it will be told; by default nobody does. */
+  readonly restart?: (reason: ResetReason) => void;
 }
 
 export class Life implements Medium {
@@ -38,7 +39,7 @@ export class Life implements Medium {
   readonly bootLoaderMs: number;
   readonly #power: Power;
   readonly #cpu: SimCpu;
-  readonly #restart: () => void;
+  readonly #restart: (reason: ResetReason) => void;
   readonly #restorations: number;
   #openFiles: ReadonlySet<Unsynced> = new Set();
 
@@ -62,9 +63,9 @@ export class Life implements Medium {
   }
 
   /** A reset without a loss of power. Throws PowerCut, for nothing comes behind it. */
-  restart(): never {
+  restart(reason: ResetReason = "software"): never {
     this.assertAlive();
-    this.#restart();
+    this.#restart(reason);
     this.#cpu.kill();
     throw new PowerCut("restarted");
   }

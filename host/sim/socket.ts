@@ -83,15 +83,22 @@ class SimSocket implements Socket {
   }
 
   #problemOf(cause: unknown, secure: boolean): SocketProblem {
-    if (typeof cause === "string") return "name";
+    const code = codeOf(cause);
+    if (typeof cause === "string" || code === "ENOTFOUND" || code === "EAI_AGAIN") return "name";
     if (this.#isConnected && cause === undefined) return "closed";
-    return secure && !this.#isConnected && cause instanceof Error ? "certificate" : "connection";
+    const isOfTls = secure && !this.#isConnected && cause instanceof Error && code === undefined;
+    return isOfTls ? "certificate" : "connection";
   }
 
   #assertOpen(): void {
     this.#life.assertAlive();
     if (!this.#isOpen) throwClosed();
   }
+}
+
+/** Real networks give their errors one, but for those that TLS explains. */
+function codeOf(cause: unknown): unknown {
+  return cause instanceof Error && "code" in cause ? cause.code : undefined;
 }
 
 function messageFor(cause: unknown, host: string): string {

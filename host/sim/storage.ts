@@ -138,7 +138,7 @@ export class SimStorage {
 
   /** What the app in a partition says of itself. */
   describeApp(app: Partition): AppDescription | undefined {
-    return readAppDescriptor(this.peek(app.label, 0, Math.min(app.size, SECTOR_BYTES)));
+    return readAppDescriptor(this.peek(app.label));
   }
 
   get factoryApp(): Partition | undefined {

@@ -35,8 +35,6 @@ export interface Oracle {
   isDone(step: Step): boolean;
   /** Looks at what has changed; throws Failed. */
   judge(): void;
-  /** The power has failed. */
-  onCut(): void;
   /** How things stand, for people. */
   readonly story: string;
 }
@@ -86,8 +84,6 @@ export class McuOracle implements Oracle {
     throw new Failed("wrong-bytes", `the MCU runs ${image.length} bytes that are no image of the cloud's`);
   }
 
-  onCut(): void {}
-
   get story(): string {
     const runs = sameBytes(this.#image, this.#allowed[0]) ? "its old image" : "another image";
     return `the MCU runs ${runs}; ${describe(this.verdict)}`;
@@ -100,8 +96,7 @@ export class McuOracle implements Oracle {
 
 /**
  * There is always a whole build of Ferry to boot: the boot loader says so, for the simulator throws where it finds
- * none. In the end it is the new one, confirmed; or the old one, where the new one is no good, or where the power failed
- * while it had yet to prove itself.
+ * none. In the end it is the new one, confirmed, whenever the power failed; or the old one, where the new one is no good.
  */
 export class FerryOracle implements Oracle {
   readonly #bench: Workbench;
@@ -109,8 +104,6 @@ export class FerryOracle implements Oracle {
   readonly #mcuImage: Uint8Array;
   #new: Uint8Array | undefined;
   #bootsJudged = 0;
-  /** A cut struck between the first boot of the new build and its confirmation. */
-  #trialWasCut = false;
 
   constructor(bench: Workbench, old: Uint8Array) {
     this.#bench = bench;
@@ -133,9 +126,7 @@ export class FerryOracle implements Oracle {
 
   isDone({ outcome }: Step): boolean {
     const { verdict } = this;
-    if (verdict?.kind === "rolled-back") {
-      return (outcome === "rolled-back" || this.#trialWasCut) && this.#runs(this.#old);
-    }
+    if (verdict?.kind === "rolled-back") return outcome === "rolled-back" && this.#runs(this.#old);
     if (verdict?.kind !== "succeeded" || outcome === "rolled-back") return false;
     const { storage, running } = this.#bench.device;
     return storage.bootSlot === running?.slot && storage.bootSlotIsConfirmed && this.#runs(this.#new);
@@ -148,11 +139,6 @@ export class FerryOracle implements Oracle {
     this.#bootsJudged = device.boots;
     if (this.#runs(this.#old) || this.#runs(this.#new)) return;
     throw new Failed("wrong-bytes", `${device.running.slot} is booted, and holds no build of the cloud's`);
-  }
-
-  onCut(): void {
-    const phase = this.#bench.last("self-phase")?.phase;
-    this.#trialWasCut ||= phase === "restarting" || phase === "trial" || phase === "confirming";
   }
 
   get story(): string {

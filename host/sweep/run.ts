@@ -10,6 +10,7 @@ import type { NcpNews } from "../../src/ncp.js";
 import { RpcStatus } from "../../src/rpc/protocol.js";
 import { SEGMENT_BYTES } from "../../src/store/segments.js";
 import { CHECKPOINT_BYTES } from "../../src/store/slot-body.js";
+import type { SelfPhase } from "../../src/update/self-update-state.js";
 import { NodeDigest } from "../node/digest.js";
 import { Workbench } from "../peers/workbench.js";
 import type { DeviceOverrides } from "../sim/device.js";
@@ -91,7 +92,6 @@ class Run {
       image: images[0]?.bytes ?? new Uint8Array(0),
       seed,
       onNews: (news) => this.#onNews(news),
-      onPowerCut: () => this.#oracle.onCut(),
       powerReturnsAfterMs: POWER_RETURNS_AFTER_MS,
     });
     const bench = this.#bench;
@@ -160,13 +160,19 @@ class Run {
 
   #onNews(news: NcpNews): void {
     if (news.kind === "staged") this.#see("staged");
-    if (news.kind === "self-phase" && news.phase === "checking") this.#see("staged");
+    if (news.kind === "self-phase") this.#onSelfPhase(news.phase);
     if (news.kind !== "ferried") return;
     // At the first chunk that the MCU has stored, the second, the fourth, and so on.
     const chunks = ++this.#chunks;
     const isMoment = (chunks & (chunks - 1)) === 0;
     this.#see("first-chunk");
     if (isMoment && this.#base !== undefined) this.#bench.device.power.moment("chunk stored by the MCU");
+  }
+
+  #onSelfPhase(phase: SelfPhase): void {
+    if (phase === "checking") this.#see("staged");
+    const isMoment = phase === "trial" || phase === "confirming";
+    if (isMoment && this.#base !== undefined) this.#bench.device.power.moment(`the new build: ${phase}`);
   }
 
   #see(moment: Moment): void {

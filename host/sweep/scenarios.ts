@@ -46,10 +46,7 @@ export interface Scenario {
   readonly server?: Partial<FileServerBehavior>;
   /** What the server has in the place of the first image after its first answer. */
   readonly replacement?: Uint8Array;
-  /**
-   * A cut may cost more than a segment, for reasons that are not Ferry's: the server has another image by then; or the
-   * slot with Ferry's new build in it was booted, and is no staging place any more.
-   */
+  /** A cut may cost more than a segment, for a reason that is not Ferry's: the server has another image by then. */
   readonly mayFetchAgain: boolean;
   /** The build of Ferry that runs at first, where Ferry itself is updated. */
   readonly ferry?: Uint8Array;
@@ -253,7 +250,7 @@ export function makeScenario(name: string, geometry: Geometry): Scenario {
     begins: row.begins ?? "offer",
     ends: row.ends ?? "end",
     partitions,
-    mayFetchAgain: changes === true || (row.self !== undefined && row.ends !== "staged"),
+    mayFetchAgain: changes === true,
     ...self,
     // The first answer breaks off behind the first segment, so that there is something of the old image to keep.
     ...(changes ? { server: { cutAtByte: { byte: SEGMENT_BYTES + 200, times: 1 } }, replacement: remake(steps) } : {}),

@@ -17,10 +17,13 @@ const WORK = join(root, "build/device");
 /** mcconfig names a firmware after the folder of its manifest. */
 const NAME = basename(root);
 
-/** Ferry's own modules must lie in flash as they are; the SDK's TLS keeps a list and a cache in RAM. */
-const NOT_FROZEN_IN_SDK = /^ssl\/(cache|cert):/;
-
 const SLOT_BYTES = 16;
+/** In flash: a native function's entry, a module's entry, a name besides its slot and its text. */
+const BUILDER_BYTES = 12;
+const SCRIPT_BYTES = 36;
+const NAME_BYTES = 6;
+/** What the modules may take of the app slot of partitions.csv, so that ESP-IDF and the engine fit (docs/budgets.md). */
+const MODULES_KIB_MAX = 780;
 
 /**
  * @typedef {object} FrontHalf
@@ -107,12 +110,14 @@ function buildFrontHalf(platform, env, wanted) {
     if (!result.ok) return { problems: messagesOf(output), figures: [], directory: undefined };
   }
   const project = join(directory, `xsProj-${chip}`);
+  const source = readFileSync(join(directory, "mc.xs.c"), "utf8");
   const problems = [
     ...findLinkWarnings(output),
+    ...findSizeProblems(source),
     ...findPartitionProblems(wanted.partitions, readFileSync(join(project, "partitions.csv"), "utf8")),
     ...findOptionProblems(wanted.sdkconfig, readFileSync(join(project, "sdkconfig.mc"), "utf8")),
   ];
-  return { problems, figures: figuresOf(readFileSync(join(directory, "mc.xs.c"), "utf8")), directory };
+  return { problems, figures: figuresOf(source), directory };
 }
 
 /** Without progress, and without what the SDK's compiler says of the SDK. @param {string} output */
@@ -123,9 +128,14 @@ function messagesOf(output) {
 
 /** What xsl says of mutable things in preloaded modules. @param {string} output */
 function findLinkWarnings(output) {
-  return [...output.matchAll(/^### (?:warning|error): (.*)$/gm)]
-    .map(([, text = ""]) => text)
-    .filter((text) => !NOT_FROZEN_IN_SDK.test(text));
+  return [...output.matchAll(/^### (?:warning|error): (.*)$/gm)].map(([, text = ""]) => text);
+}
+
+/** @param {string} source mc.xs.c */
+function findSizeProblems(source) {
+  const { all } = bytesInFlash(source);
+  const message = `the modules take ${kib(all)} of flash, and may take ${MODULES_KIB_MAX}: see docs/budgets.md`;
+  return all / 1024 > MODULES_KIB_MAX ? [message] : [];
 }
 
 /** @param {string} wanted @param {string} built */
@@ -141,21 +151,52 @@ function findOptionProblems(wanted, built) {
     .map(([line, name]) => `the build has ${name}=${last.get(name)}, and not ${line}`);
 }
 
-/** @param {string} source mc.xs.c, what the linker makes of all modules */
-function figuresOf(source) {
-  const count = (/** @type {string} */ name) => Number(new RegExp(`#define mx${name}Count (\\d+)`).exec(source)?.[1]);
+/** @param {string} source mc.xs.c, what the linker makes of all modules @param {string} name */
+function countOf(source, name) {
+  return Number(new RegExp(`#define mx${name}Count (\\d+)`).exec(source)?.[1]);
+}
+
+/** @param {Iterable<number>} numbers */
+function sumOf(numbers) {
+  let sum = 0;
+  for (const number of numbers) sum += number;
+  return sum;
+}
+
+/** @param {number} bytes */
+function kib(bytes) {
+  return `${(bytes / 1024).toFixed(1)} KiB`;
+}
+
+/** Within two percent of what a compiler makes of it for 32 bits. @param {string} source mc.xs.c */
+function bytesInFlash(source) {
   const codes = [...source.matchAll(/\(txByte\*\)"((?:\\x[0-9a-f]{2})*)"/g)];
-  const codeBytes = codes.reduce((sum, [, code = ""]) => sum + code.length / "\\x00".length, 0);
+  const arrays = [...source.matchAll(/^static const txU1 gxCode\d+\[(\d+)\];/gm)];
+  const builders = [...source.matchAll(/^static const xsHostBuilder \w+\[(\d+)\]/gm)];
+  const texts = new Set([...source.matchAll(/[{ ]"((?:[^"\\]|\\[^x])*)"/g)].map(([, text = ""]) => text));
+  const objects = countOf(source, "Heap") * SLOT_BYTES;
+  const code =
+    sumOf(codes.map(([, code = ""]) => code.length / "\\x00".length)) + sumOf(arrays.map(([, count]) => Number(count)));
+  const names = countOf(source, "Keys") * NAME_BYTES + sumOf([...texts].map((text) => text.length + 1));
+  const tables =
+    sumOf(builders.map(([, count]) => Number(count) * BUILDER_BYTES)) + countOf(source, "Scripts") * SCRIPT_BYTES;
+  return { objects, code, names, all: objects + code + names + tables };
+}
+
+/** @param {string} source mc.xs.c */
+function figuresOf(source) {
+  const { objects, code, names, all } = bytesInFlash(source);
   const creation = /^\t\{ ([\d, ]+)\},\n\t"main"/m.exec(source)?.[1]?.split(", ").map(Number) ?? [];
   const [chunk = 0, chunkMore, heap = 0, heapMore, stack = 0] = creation;
   const block = creation[11] ?? 0;
-  const kib = (/** @type {number} */ bytes) => `${(bytes / 1024).toFixed(1)} KiB`;
   const heaps =
     block > 0
       ? `one block of ${kib(block)} for chunks, slots and stack`
       : `chunks ${kib(chunk)} +${chunkMore}, slots ${heap} (${kib(heap * SLOT_BYTES)}) +${heapMore}`;
   return [
-    `in flash: ${count("Scripts")} modules, objects ${kib(count("Heap") * SLOT_BYTES)}, code ${kib(codeBytes)}`,
-    `in RAM: ${heaps}, stack ${stack} (${kib(stack * SLOT_BYTES)}), ${count("Alias")} aliases of objects in flash`,
+    `in flash: ${countOf(source, "Scripts")} modules, ${kib(all)} of ${MODULES_KIB_MAX}: ` +
+      `objects ${kib(objects)}, code ${kib(code)}, names and texts ${kib(names)}`,
+    `in RAM: ${heaps}, stack ${stack} (${kib(stack * SLOT_BYTES)}), ` +
+      `${countOf(source, "Alias")} aliases of objects in flash`,
   ];
 }

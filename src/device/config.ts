@@ -140,7 +140,7 @@ function merge(defaults: object, given: unknown, path: string, problems: string[
   for (const [name, value] of Object.entries(given)) {
     const inner = `${path}.${name}`;
     const known = merged.get(name);
-    const rule = RULES[inner.slice(1)];
+    const rule = known === undefined ? undefined : RULES[inner.slice(1)];
     if (!rule && isObject(known)) merged.set(name, merge(known, value, inner, problems));
     else {
       const problem = rule ? problemOf(value, rule) : "is not known";

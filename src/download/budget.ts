@@ -18,7 +18,7 @@
 import { ByteReader, ByteWriter } from "../base/bytes.js";
 import type { Crc32 } from "../base/crc.js";
 import { encodeUtf8 } from "../base/utf8.js";
-import type { Offer } from "../image/offer.js";
+import { nameOfContent, type Offer } from "../image/offer.js";
 import type { Clock } from "../ports.js";
 
 /** As Blynk's file server has it, for each device and shipment. */
@@ -120,9 +120,8 @@ export class DownloadBudget {
   }
 
   /** What an image is keyed by: its digest where the offer has one, else all that the offer says (image/offer.ts). */
-  #contentOf({ sha256, md5, url, sizeBytes, type, version, build }: Offer): number {
-    const digest = sha256 ?? md5;
-    const text = digest?.toLowerCase() ?? JSON.stringify([url, sizeBytes, type, version, build]);
-    return this.#options.crc32(encodeUtf8(text));
+  #contentOf(offer: Offer): number {
+    const digest = offer.sha256 ?? offer.md5;
+    return this.#options.crc32(encodeUtf8(digest?.toLowerCase() ?? nameOfContent(offer)));
   }
 }

@@ -12,6 +12,12 @@
 
 export const BEGIN = 0xaa;
 export const END = 0xbb;
+/**
+ * A zero and an END before the first frame after a boot, a change of baud or a frame cut short: they close half a frame
+ * in which a parser may be stuck. Without the zero, half a frame of BEGIN alone would become an empty one, which costs
+ * Blynk's parser the next as well (blynk-ncp.md, 2), and a dangling ESCAPE would swallow the END.
+ */
+export const LEAD_IN_BYTES = 2;
 export const ESCAPE = 0xcc;
 
 /** What both sides must be able to take, unless more was negotiated; no call negotiates more. */

@@ -2,8 +2,8 @@
  * Frames over an ECMA-419 Serial: the TypeScript twin of the native wire.
  *
  * Invariants: one frame is on its way at a time and is never mixed with another; no write is larger than the free
- * part of the transmit FIFO; no empty frame leaves; a lone END precedes the first frame after boot, a change of baud
- * or a frame cut short, because it frees a parser that is stuck in half a frame (Blynk's does not resync on BEGIN).
+ * part of the transmit FIFO; no empty frame leaves; a lead-in precedes the first frame after boot, a change of baud or
+ * a frame cut short, because it frees a parser that is stuck in half a frame (Blynk's does not resync on BEGIN).
  * Two buffers: the next frame can be encoded while the last one is on its way, or being chewed by the MCU. It may have a
  * cue: the one payload at whose arrival it leaves, before anybody has thought about that payload. So the line stands
  * still between two frames only as long as the wire itself needs, however long the engine takes.
@@ -12,7 +12,7 @@
 import type { Clock, Io, Serial, SerialClass, TimerHandle } from "../ports.js";
 import { type DecoderCounters, FrameDecoder } from "./decoder.js";
 import { encodeFrame } from "./encoder.js";
-import { END, FRAME_BYTES_MAX } from "./layout.js";
+import { END, FRAME_BYTES_MAX, LEAD_IN_BYTES } from "./layout.js";
 
 /** The longest payload that can be a cue: short, for it is kept, and compared with what arrives. */
 export const CUE_BYTES_MAX = 8;
@@ -79,7 +79,7 @@ const NO_CUE = new Uint8Array(0);
 
 interface FrameBuffer {
   readonly bytes: Uint8Array;
-  /** Byte 0 holds the lone END; the frame begins at 1. */
+  /** The lead-in, then the frame. */
   end: number;
 }
 
@@ -100,7 +100,7 @@ export class SerialWire implements Wire {
   #preparedHasLeft = false;
   /** The next byte of #current to write; equal to its end when nothing is on its way. */
   #position = 0;
-  #needsEnd = true;
+  #needsLeadIn = true;
   /** Wait until all that was sent has left; nothing else is sent meanwhile. */
   readonly #drainWaiters: (() => void)[] = [];
   #draining = false;
@@ -186,7 +186,7 @@ export class SerialWire implements Wire {
 
   /** What the FIFO may still hold is known from the free space last announced; one more byte is on the line. */
   #awaitDrain(): void {
-    const unsentBytes = this.#current.end - this.#position + FIFO_BYTES - this.#writable + 1;
+    const unsentBytes = this.#current.end - this.#position + FIFO_BYTES - this.#writable + LEAD_IN_BYTES;
     const drainMs = (unsentBytes * BITS_PER_BYTE * 1000) / this.#baud + DRAIN_MARGIN_MS;
     const { bytesSent } = this.counters;
     this.#drainTimer = this.#clock.set(() => {
@@ -204,7 +204,7 @@ export class SerialWire implements Wire {
   }
 
   #open(): void {
-    this.#needsEnd = true;
+    this.#needsLeadIn = true;
     this.#writable = 0;
     this.#decoder.reset();
     const { io, ...options } = this.#options.serial;
@@ -252,8 +252,8 @@ export class SerialWire implements Wire {
   }
 
   #begin(): void {
-    this.#position = this.#needsEnd ? 0 : 1;
-    this.#needsEnd = false;
+    this.#position = this.#needsLeadIn ? 0 : LEAD_IN_BYTES;
+    this.#needsLeadIn = false;
     this.#fill();
     this.counters.framesSent++;
   }
@@ -278,11 +278,11 @@ export class SerialWire implements Wire {
 }
 
 function makeBuffer(): FrameBuffer {
-  const bytes = new Uint8Array(1 + FRAME_BYTES_MAX);
-  bytes[0] = END;
+  const bytes = new Uint8Array(LEAD_IN_BYTES + FRAME_BYTES_MAX);
+  bytes[LEAD_IN_BYTES - 1] = END;
   return { bytes, end: 0 };
 }
 
 function encodeInto(buffer: FrameBuffer, payload: Uint8Array, length: number): void {
-  buffer.end = encodeFrame(payload, length, buffer.bytes, 1);
+  buffer.end = encodeFrame(payload, length, buffer.bytes, LEAD_IN_BYTES);
 }

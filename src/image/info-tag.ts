@@ -5,7 +5,8 @@
  *
  * Found exactly as Blynk's tag tool finds it: the marker, then at least one and as few as possible of the characters
  * A-Z a-z 0-9 _ . , : - ( ) white space and NUL, up to two NULs in a row. Any other character before them means that
- * this was no tag; an empty value ends the tag early; the first tag wins (vectors/blynk-tags.json).
+ * this was no tag; an empty value ends the tag early; the first tag wins (vectors/blynk-tags.json). With one exception:
+ * a tag of an NCP gives way to one of an MCU behind it, for a product may carry Ferry's image within its own.
  * The scanner takes an image in pieces of any size and keeps a few hundred bytes whatever the image's size.
  */
 
@@ -65,8 +66,10 @@ function isTagByte(byte: number): boolean {
 }
 
 export class InfoTagScanner {
-  /** The first tag found so far. */
+  /** The one that counts, of those found so far. */
   tag: InfoTag | undefined;
+  /** No other tag can count any more. */
+  #isSettled = false;
   /** Bytes taken in. */
   #position = 0;
   /** How many bytes of the marker match at the end of what was taken in. */
@@ -76,9 +79,9 @@ export class InfoTagScanner {
 
   /** Takes the next piece of the image. */
   push(bytes: Uint8Array): void {
-    if (this.tag) return;
+    if (this.#isSettled) return;
     let i = 0;
-    while (i < bytes.length && !this.tag) {
+    while (i < bytes.length && !this.#isSettled) {
       if (this.#matched === MARKER.length) i = this.#readBody(bytes, i);
       else i = this.#seekMarker(bytes, i);
     }
@@ -114,6 +117,10 @@ export class InfoTagScanner {
     const words = decodeUtf8(this.#body, 0, this.#length - 2).split("\0");
     const pairs: [string, string][] = [];
     for (let i = 0; i + 1 < words.length; i += 2) pairs.push([words[i] as string, words[i + 1] as string]);
-    this.tag = { offset: this.#position + lastIndex + 1 - this.#length - MARKER.length, pairs };
+    const tag = { offset: this.#position + lastIndex + 1 - this.#length - MARKER.length, pairs };
+    const { target } = firmwareOf(tag);
+    if (!this.tag || target === "mcu") this.tag = tag;
+    this.#isSettled = firmwareOf(this.tag).target !== "ncp";
+    this.#matched = 0;
   }
 }

@@ -85,7 +85,15 @@ export function sameContent(a: Offer, b: Offer): boolean {
   if (a.sizeBytes !== b.sizeBytes) return false;
   if (a.sha256 !== undefined && b.sha256 !== undefined) return a.sha256.toLowerCase() === b.sha256.toLowerCase();
   if (a.md5 !== undefined && b.md5 !== undefined) return a.md5.toLowerCase() === b.md5.toLowerCase();
-  return a.url === b.url && a.type === b.type && a.version === b.version && a.build === b.build;
+  return nameOfContent(a) === nameOfContent(b);
+}
+
+/**
+ * What a content goes by where no digest tells: all that the offer says. Of the URL without what stands behind "?" where
+ * a version is named: Blynk's cloud puts another token there each time.
+ */
+export function nameOfContent({ url, sizeBytes, type, version, build }: Offer): string {
+  return JSON.stringify([version ? url.split("?", 1)[0] : url, sizeBytes, type, version, build]);
 }
 
 function hasControls(text: string): boolean {

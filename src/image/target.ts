@@ -1,6 +1,7 @@
 /**
  * Whose firmware it is: the MCU's or Ferry's own ("ncp", as Blynk calls what Ferry is). An offer may say so; else the
- * image has to, by its tag, and without a tag by its app descriptor.
+ * image has to, by its tag, and without a tag by its app descriptor. The tag of Ferry's own images is compiled into them
+ * (native/identity.c); their descriptor says nothing, for the Moddable SDK builds every app as project "xs_esp32".
  */
 
 import type { EspHead } from "./esp-image.js";
@@ -13,7 +14,7 @@ export function isTarget(value: unknown): value is Target {
   return value === "mcu" || value === "ncp";
 }
 
-/** Stands in the app descriptor of every build of Ferry: CMake's project name. */
+/** The project in the app descriptor of an image of Ferry that was not built by the SDK and has no tag. */
 export const FERRY_PROJECT = "ferry";
 
 /** The firmware type that Ferry's own images have, unless a product gives them another. */
@@ -24,8 +25,10 @@ export function targetOfImage(image: {
   readonly tag?: InfoTag | undefined;
   readonly esp?: EspHead;
 }): Target | undefined {
-  const tagged = image.tag && firmwareOf(image.tag).target;
-  if (isTarget(tagged)) return tagged;
+  if (image.tag) {
+    const { target } = firmwareOf(image.tag);
+    return isTarget(target) ? target : undefined;
+  }
   return image.esp?.app?.project === FERRY_PROJECT ? "ncp" : undefined;
 }
 

@@ -6,6 +6,9 @@
  * that restarts into its boot loader says nothing of its rate: then its calls arrive as noise, and under lasting noise
  * the link swings between the initial rate and the one last agreed until it hears a frame. Only more noise ends a
  * swing: a boot loader may be silent for seconds between two calls.
+ *
+ * Ferry, too, may restart without a word. It begins at the initial rate, as an MCU that noticed expects it; one that did
+ * not notice talks at the rate last agreed, which is therefore kept (kept-baud.ts), and tried at the first noise.
  */
 
 import { PAYLOAD_BYTES_MAX } from "../frame/layout.js";
@@ -13,6 +16,7 @@ import { SerialWire, type Wire, type WireClass, type WireCounters } from "../fra
 import type { Clock, Io, SerialClass, TimerHandle } from "../ports.js";
 import type { CallName } from "../rpc/catalogue.js";
 import { RpcSession } from "../rpc/session.js";
+import type { KeptBaud } from "./kept-baud.js";
 
 /** Blynk's NCP starts at this rate, and MCUs try it first. */
 export const INITIAL_BAUD = 38_400;
@@ -30,6 +34,10 @@ export interface McuLinkOptions {
   /** The wire to use: by default the TypeScript one over `serial`. */
   Wire?: WireClass;
   initialBaud?: number;
+  /** What was agreed on in an earlier life. */
+  keptBaud?: KeptBaud;
+  /** Ferry has restarted by itself, so that its MCU may not have noticed. */
+  isWarmStart?: boolean;
   onBaud(baud: number): void;
   /** Any valid payload has arrived. */
   onHeard(): void;
@@ -49,14 +57,22 @@ export class McuLink {
   #proofWanted = false;
   #drainWaiter: (() => void) | undefined;
   #proofTimer: TimerHandle;
-  /** The last rate at which a frame was heard after a switch. */
+  readonly #keptBaud: KeptBaud | undefined;
+  /** The last rate at which a frame was heard after a switch, or at which the MCU has initialized. */
   #agreedBaud: number;
   #noiseSinceMs: number | undefined;
+  /** The first noise of this life is believed to be an MCU that did not notice its begin. */
+  #expectsAgreedBaud: boolean;
+  /** A frame was heard since the last switch. */
+  #isHeard = false;
 
   constructor(options: McuLinkOptions) {
     this.#clock = options.clock;
     this.#initialBaud = options.initialBaud ?? INITIAL_BAUD;
-    this.#agreedBaud = this.#initialBaud;
+    this.#keptBaud = options.keptBaud;
+    const kept = options.keptBaud?.baud;
+    this.#agreedBaud = kept !== undefined && this.supportsBaud(kept) ? kept : this.#initialBaud;
+    this.#expectsAgreedBaud = options.isWarmStart ?? false;
     this.#onBaud = options.onBaud;
     const Wire = options.Wire ?? SerialWire;
     this.#wire = new Wire({
@@ -66,6 +82,8 @@ export class McuLink {
       onPayload: (payload, length) => {
         this.session.onPayload(payload, length); // first: a RESULT may have the next chunk wait for it
         this.#noiseSinceMs = undefined;
+        this.#isHeard = true;
+        this.#expectsAgreedBaud = false;
         if (this.#proofTimer !== undefined) this.#proven();
         options.onHeard();
       },
@@ -107,6 +125,16 @@ export class McuLink {
     if (this.#wire.baud !== this.#initialBaud) this.changeBaud(this.#initialBaud);
   }
 
+  /** The MCU's application has initialized: this is where it will be found again. */
+  settle(): void {
+    this.#agree(this.#wire.baud);
+  }
+
+  /** The MCU does not answer. Unless it was heard at this rate, it may be at the other one. */
+  tryOtherBaud(): void {
+    if (!this.#isHeard && this.#wantedBaud === undefined) this.#swing();
+  }
+
   /** Calls back when all that waits to be sent has left the UART. */
   afterDrain(callback: () => void): void {
     this.#drainWaiter = callback;
@@ -141,6 +169,7 @@ export class McuLink {
 
   #onSwitched(baud: number, proofWanted: boolean): void {
     this.#noiseSinceMs = undefined; // it was heard at another rate
+    this.#isHeard = false;
     this.#onBaud(baud);
     this.#clock.clear(this.#proofTimer);
     this.#proofTimer = undefined;
@@ -154,15 +183,27 @@ export class McuLink {
   #proven(): void {
     this.#clock.clear(this.#proofTimer);
     this.#proofTimer = undefined;
-    this.#agreedBaud = this.#wire.baud;
+    this.#agree(this.#wire.baud);
+  }
+
+  #agree(baud: number): void {
+    this.#agreedBaud = baud;
+    this.#keptBaud?.keep(baud);
   }
 
   #onNoise(): void {
     const now = this.#clock.now();
     this.#noiseSinceMs ??= now;
-    if (now - this.#noiseSinceMs < NOISE_PATIENCE_MS || this.#wantedBaud !== undefined) return;
+    const patienceMs = this.#expectsAgreedBaud ? 0 : NOISE_PATIENCE_MS;
+    if (now - this.#noiseSinceMs < patienceMs || this.#wantedBaud !== undefined) return;
+    this.#swing();
+  }
+
+  /** To the other one of the two rates at which an MCU may be. */
+  #swing(): void {
     const other = this.#wire.baud === this.#initialBaud ? this.#agreedBaud : this.#initialBaud;
     this.#noiseSinceMs = undefined;
+    this.#expectsAgreedBaud = false;
     if (other !== this.#wire.baud) this.#switchTo(other, false);
   }
 }

@@ -8,6 +8,8 @@
 #include "xsmc.h"
 #include "xsHost.h"
 
+#include "builtinCommon.h"
+
 /* A message carries a pointer's size of content without an allocation (xsHost.c), besides its refcon. */
 typedef struct {
 	void (*deliver)(void *machine, void *refcon);
@@ -23,7 +25,10 @@ static void onMessage(void *machine, void *refcon, uint8_t *message, uint16_t le
 	(*content.deliver)(machine, refcon);
 }
 
-/* Waits where the machine's queue is full, until the machine takes a message (MODDEF_TASK_QUEUEWAIT). */
+/*
+ * Waits where the machine's queue is full, until the machine takes a message (MODDEF_TASK_QUEUEWAIT). Each sender of
+ * Ferry's has at most one message under way, so that takes many others and an engine in a long step.
+ */
 int enginePost(void *machine, void (*deliver)(void *machine, void *refcon), void *refcon)
 {
 	Message content = { deliver };

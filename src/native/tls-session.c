@@ -3,6 +3,7 @@
 #include "tls-session.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -18,7 +19,6 @@
 #define select lwip_select
 #else
 #include <arpa/inet.h>
-#include <fcntl.h>
 #include <netinet/tcp.h>
 #include <sys/select.h>
 #include <sys/socket.h>
@@ -32,6 +32,9 @@
 #include "psa/crypto.h"
 #if MBEDTLS_VERSION_MAJOR < 4
 #include "mbedtls/psa_util.h"
+#endif
+#if MBEDTLS_VERSION_MAJOR < 3
+#define MBEDTLS_PRIVATE(member) member
 #endif
 
 #if !defined(MBEDTLS_HAVE_TIME_DATE)
@@ -345,7 +348,7 @@ static TlsStep shakeHands(TlsSession *session)
 static int isHandshakeOver(const TlsSession *session)
 {
 #if MBEDTLS_VERSION_MAJOR < 3
-	return MBEDTLS_SSL_HANDSHAKE_OVER == session->ssl.state;
+	return MBEDTLS_SSL_HANDSHAKE_OVER == session->ssl.MBEDTLS_PRIVATE(state);
 #else
 	return mbedtls_ssl_is_handshake_over((mbedtls_ssl_context *)&session->ssl);
 #endif
@@ -374,7 +377,7 @@ TlsStep tlsConnect(TlsSession *session)
 	return step;
 }
 
-/* TLS 1.3: keys for a later session, which there will not be. */
+/* TLS 1.3: keys for a later session, which there will not be. They may come at any time, and into writing too. */
 static int isTicket(int result)
 {
 #if defined(MBEDTLS_ERR_SSL_RECEIVED_NEW_SESSION_TICKET)
@@ -416,7 +419,9 @@ TlsStep tlsWrite(TlsSession *session, const uint8_t *bytes, size_t length, size_
 	if (session->hasFailed)
 		return TLS_FAILED;
 	pthread_mutex_lock(&gMbedtls);
-	result = mbedtls_ssl_write(&session->ssl, bytes, length);
+	do
+		result = mbedtls_ssl_write(&session->ssl, bytes, length);
+	while (isTicket(result));
 	if (result >= 0)
 		*count = (size_t)result;
 	else

@@ -3,22 +3,7 @@
  * believes, and what it does not, is in tls-session.h; how it ends, in tls-connection.h.
  */
 
-import type { Socket, SocketProblem } from "../ports.js";
-
-export interface TlsConnectionOptions {
-  /** Its certificate must name it. */
-  readonly host: string;
-  /** Of the host: IPv4, as text. */
-  readonly address: string;
-  readonly port: number;
-  /** Who is believed: a certificate in DER, or any number in PEM; in memory or in flash. Copied. */
-  readonly authority?: object | undefined;
-  /** Believes ESP-IDF's certificate bundle besides. */
-  readonly trustsBundle: boolean;
-  onReadable(count: number): void;
-  onWritable(count: number): void;
-  onError(problem: SocketProblem, detail: string): void;
-}
+import type { Socket, TlsConnectionOptions } from "../ports.js";
 
 /**
  * A socket of ports.ts, but for the name: it is given an address. Throws where it is constructed when there is no memory

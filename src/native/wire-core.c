@@ -30,8 +30,8 @@ void wireInit(WireCore *wire, uint32_t nowMs)
 {
 	memset(wire, 0, sizeof(*wire));
 	wireDecoderInit(&wire->decoder);
-	wire->frames[0].bytes[0] = wire->frames[1].bytes[0] = 0xbb;
-	wire->needsEnd = 1;
+	wire->frames[0].bytes[1] = wire->frames[1].bytes[1] = 0xbb;
+	wire->needsLeadIn = 1;
 	wire->seenMs = nowMs;
 }
 
@@ -54,17 +54,17 @@ int wireIsIdle(const WireCore *wire)
 
 static WireStatus encode(WireFrame *frame, const uint8_t *payload, size_t length)
 {
-	size_t count = wireEncode(payload, length, &frame->bytes[1], sizeof(frame->bytes) - 1);
+	size_t count = wireEncode(payload, length, &frame->bytes[WIRE_LEAD_IN_BYTES], sizeof(frame->bytes) - WIRE_LEAD_IN_BYTES);
 	if (!count)
 		return WIRE_SIZE;
-	frame->end = (uint32_t)(1 + count);
+	frame->end = (uint32_t)(WIRE_LEAD_IN_BYTES + count);
 	return WIRE_OK;
 }
 
 static void begin(WireCore *wire)
 {
-	wire->position = wire->needsEnd ? 0 : 1;
-	wire->needsEnd = 0;
+	wire->position = wire->needsLeadIn ? 0 : WIRE_LEAD_IN_BYTES;
+	wire->needsLeadIn = 0;
 	wire->counters.framesSent++;
 }
 
@@ -129,7 +129,7 @@ void wireHold(WireCore *wire, int isHeld)
 void wireRestart(WireCore *wire)
 {
 	wire->position = currentFrame(wire)->end;
-	wire->needsEnd = 1;
+	wire->needsLeadIn = 1;
 	wireDecoderReset(&wire->decoder);
 	wire->counters.baudChanges++;
 }

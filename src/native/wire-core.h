@@ -6,7 +6,7 @@
  *   engine   wireSend, wirePrepare --> [current][prepared] --> wirePending, wireSent       UART
  *            wireTake <---------- [inbox] <--- decoder <------ wireReceive
  *
- * Invariants: one frame is on its way at a time and is never mixed with another; a lone END precedes the first frame
+ * Invariants: one frame is on its way at a time and is never mixed with another; the lead-in precedes the first frame
  * after boot and after a change of baud; payloads are handed over in order, once.
  *
  * Two things leave by themselves, though never while a frame is half sent or the wire is held: a prepared frame at its
@@ -23,6 +23,8 @@
 /* Payloads that the engine has not taken yet, each with two bytes before it: two of the longest, or many short ones. */
 #define WIRE_INBOX_BYTES 4096
 #define WIRE_CUE_BYTES_MAX 8
+/* 00 BB, closes half a frame in which the MCU's parser may be stuck: see src/frame/layout.ts. */
+#define WIRE_LEAD_IN_BYTES 2
 /* An engine that leaves the inbox lying for so long is in a long step. MCUs wait 100 ms for the answer to a ping. */
 #define WIRE_PING_PATIENCE_MS 30
 /* An engine that was not seen for so long may have died: then no answer goes out in its name. */
@@ -53,7 +55,7 @@ typedef struct {
 
 typedef struct {
 	uint32_t end;
-	uint8_t bytes[1 + WIRE_FRAME_BYTES_MAX]; /* a lone END, then the frame */
+	uint8_t bytes[WIRE_LEAD_IN_BYTES + WIRE_FRAME_BYTES_MAX]; /* the lead-in, then the frame */
 } WireFrame;
 
 typedef struct {
@@ -61,7 +63,7 @@ typedef struct {
 	WireDecoder decoder;
 	WireFrame frames[2];
 	uint8_t current;         /* the frame on its way, or sent last; the other one is the prepared one */
-	uint8_t needsEnd;
+	uint8_t needsLeadIn;
 	uint8_t isHeld;
 	uint8_t events;
 	uint8_t preparedHasLeft; /* at its cue, and nobody has asked for it yet */

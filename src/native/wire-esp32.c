@@ -308,31 +308,4 @@ uint32_t wireNowMs(void)
 	return (uint32_t)(esp_timer_get_time() / 1000);
 }
 
-/* ---- to the engine ----------------------------------------------------------------------------------------------- */
-
-/* A message carries a pointer's size of content without an allocation (xsHost.c), besides its refcon. */
-typedef struct {
-	void (*deliver)(void *machine, void *refcon);
-} Message;
-
-static void onMessage(void *machine, void *refcon, uint8_t *message, uint16_t length)
-{
-	Message content;
-
-	if (length != sizeof(content))
-		return;
-	c_memcpy(&content, message, sizeof(content));
-	(*content.deliver)(machine, refcon);
-}
-
-/*
- * Waits where the machine's queue is full, until the machine takes a message (MODDEF_TASK_QUEUEWAIT): there is at most
- * one message of the wire's in it, so that takes many other senders and an engine in a long step.
- */
-int wirePost(void *machine, void (*deliver)(void *machine, void *refcon), void *refcon)
-{
-	Message content = { deliver };
-	return 0 == modMessagePostToMachine((xsMachine *)machine, (uint8_t *)&content, sizeof(content), onMessage, refcon);
-}
-
 #endif

@@ -1,6 +1,6 @@
 /*
- * What the wire needs of a platform: a UART with a thread of its own, and a way to the engine's thread. Two have it:
- * wire-esp32.c, over ESP-IDF's UART driver, and wire-posix.c, over a terminal device on a PC.
+ * What the wire needs of a platform: a UART with a thread of its own. Two have it: wire-esp32.c, over ESP-IDF's UART
+ * driver, and wire-posix.c, over a terminal device on a PC. The way to the engine's thread is in engine-post.h.
  *
  * The port's thread calls serve() with the bytes that arrive and, when asked to, without any. It holds no lock then;
  * the owner takes the port's own. All functions below are safe with the lock held.
@@ -64,7 +64,5 @@ WirePortCounters wirePortCounters(const WirePort *port);
 
 /* Milliseconds since some moment; wraps. */
 uint32_t wireNowMs(void);
-/* Calls deliver(machine, refcon) on the machine's own thread, later. 0 when that cannot be now. Not with a lock held. */
-int wirePost(void *machine, void (*deliver)(void *machine, void *refcon), void *refcon);
 
 #endif

@@ -211,33 +211,4 @@ uint32_t wireNowMs(void)
 	return (uint32_t)now.tv_sec * 1000u + (uint32_t)(now.tv_nsec / 1000000);
 }
 
-/* What XS on a PC calls a worker's job: its callback gets the job, which is freed afterwards. */
-typedef struct Job {
-	struct Job *next;
-	void (*callback)(void *machine, void *job);
-	void (*deliver)(void *machine, void *refcon);
-	void *refcon;
-} Job;
-
-extern void fxQueueWorkerJob(void *machine, void *job);
-
-static void runJob(void *machine, void *context)
-{
-	Job *job = context;
-	(*job->deliver)(machine, job->refcon);
-}
-
-int wirePost(void *machine, void (*deliver)(void *machine, void *refcon), void *refcon)
-{
-	Job *job = calloc(1, sizeof(Job));
-
-	if (!job)
-		return 0;
-	job->callback = runJob;
-	job->deliver = deliver;
-	job->refcon = refcon;
-	fxQueueWorkerJob(machine, job);
-	return 1;
-}
-
 #endif

@@ -2,7 +2,7 @@
  * The native wire's binding to XS: an object with a WireCore and a port, shared by two threads under the port's lock.
  *
  *   engine's thread   wire.ts --> xs_ferry_wire_* --> core --> port
- *                     wire.ts <-- deliver <-- wirePost <--.
+ *                     wire.ts <-- deliver <-- enginePost <--.
  *   port's thread                      core <-- serve <-- port
  *
  * Nothing is posted with the lock held, and nothing from the engine's thread (its queue may be full, and only it empties
@@ -19,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine-post.h"
 #include "wire-core.h"
 #include "wire-platform.h"
 
@@ -130,7 +131,7 @@ static uint32_t serve(void *context, const uint8_t *bytes, size_t count)
 	wire->isPosted |= mustPost;
 	wirePortUnlock(wire->port);
 
-	if (mustPost && !wirePost(wire->the, deliver, wire)) {
+	if (mustPost && !enginePost(wire->the, deliver, wire)) {
 		wirePortLock(wire->port);
 		wire->isPosted = 0;
 		wirePortUnlock(wire->port);

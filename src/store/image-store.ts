@@ -84,6 +84,8 @@ export class ImageStore {
   /** Of the one image that is in the passive slot. */
   readonly #slotProgress: RecordSlot;
   readonly #images: (Image | undefined)[] = [];
+  /** Of the image that the running build was made from, while that is on trial: the build before may need it again. */
+  #onTrial: number | undefined;
 
   constructor(options: ImageStoreOptions) {
     this.#options = options;
@@ -115,7 +117,7 @@ export class ImageStore {
     if (!placement) return undefined;
     const born = 1 + Math.max(0, ...this.#images.map((image) => image?.born ?? 0));
     for (const { image } of placement.doomed) this.#remove(image);
-    const index = this.#images.indexOf(undefined);
+    const index = this.#takeIndex();
     const image = this.#open(index, { born, offer, ...(placement.place === "slot" && slot ? { slot } : {}) });
     image.restart(undefined);
     this.#images[index] = image;
@@ -146,6 +148,17 @@ export class ImageStore {
     for (const image of this.#images) image?.close();
     this.#passiveSlot?.close();
     this.#directory.close();
+  }
+
+  /** A free one; that of the image on trial only when there is no other, or when the trial is over. */
+  #takeIndex(): number {
+    const onTrial = this.#onTrial;
+    const other = this.#images.findIndex((image, index) => !image && index !== onTrial);
+    if (onTrial === undefined || (other >= 0 && !this.#passiveSlot?.isFree)) return other;
+    this.#onTrial = undefined;
+    this.#records[onTrial]?.delete();
+    this.#slotProgress.delete();
+    return onTrial;
   }
 
   #record(name: string): RecordSlot {
@@ -183,19 +196,24 @@ export class ImageStore {
       const stored = record.read();
       const image = this.#recall(index, stored);
       this.#images.push(image);
-      if (!image && stored.kind !== "absent") record.delete();
+      if (!image && stored.kind !== "absent" && index !== this.#onTrial) record.delete();
     });
     for (const name of entriesOf(this.#directory)) {
       if (!this.#images.some((image) => image?.place === "files" && image.name === name)) {
         deleteBody(this.#directory, name);
       }
     }
-    if (!this.#images.some((image) => image?.place === "slot")) this.#slotProgress.delete();
+    const isSlotUsed = this.#onTrial !== undefined || this.#images.some((image) => image?.place === "slot");
+    if (!isSlotUsed) this.#slotProgress.delete();
   }
 
   /** The image that was found, unless there is nothing to keep of it. */
   #recall(index: number, stored: StoredRecord): Image | undefined {
     const record = stored.kind === "valid" ? decodeImageRecord(stored.body) : undefined;
+    if (this.#isOnTrial(record)) {
+      this.#onTrial = index;
+      return undefined;
+    }
     const image = record && this.#hasBody(index, record) ? this.#open(index, record) : undefined;
     switch (imageActionFor(recordFound(stored, record), bodyFound(image))) {
       case "serve":
@@ -206,6 +224,17 @@ export class ImageStore {
         image?.close();
         return undefined;
     }
+  }
+
+  #isOnTrial(record: ImageRecord | undefined): boolean {
+    const { slot, becomesApp = false } = record ?? {};
+    const { slots } = this.#options.slot ?? {};
+    return (
+      slot !== undefined &&
+      becomesApp &&
+      slots?.runningState() === "pending-verify" &&
+      slots.passiveLabel() !== slot.label
+    );
   }
 
   /** A slot that Ferry runs from by now, or that an update of Ferry has used since, holds no image any more. */

@@ -2,7 +2,8 @@
  * Whether a staged image may become the next Ferry. Read once more, from where it lies, in slices: flash may have
  * failed since the download was verified, and nobody else looks before the boot loader does.
  *
- * In this order, and the first objection counts: it is an app image; for this chip; of Ferry; of the offered version;
+ * In this order, and the first objection counts: it is an app image; for this chip; of Ferry, by its tag or, where it
+ * has none, by its app descriptor; of the offered version;
  * newer, unless by force; signed, where a key is known; whole, by its own checksums and by the digest it was staged
  * with; and the signature is right.
  */
@@ -13,7 +14,7 @@ import { ESP_HEAD_BYTES, type EspApp, EspImageWalk, parseEspHead } from "../imag
 import type { FirmwareInfo } from "../image/info-tag.js";
 import type { Offer } from "../image/offer.js";
 import { signatureIn, TRAILER_BYTES } from "../image/signature.js";
-import { FERRY_PROJECT } from "../image/target.js";
+import { FERRY_PROJECT, type Target } from "../image/target.js";
 import { compareVersions } from "../image/version.js";
 import type { Clock, Digest, DigestClass, TimerHandle, VerifyP256 } from "../ports.js";
 import type { OwnBuild } from "./self-update-state.js";
@@ -35,7 +36,9 @@ export interface OwnImageRules {
 /** The staged image, and what is known of it. */
 export interface OwnImageCopy {
   readonly offer: Offer;
-  readonly facts: { readonly sha256: Uint8Array; readonly firmware: FirmwareInfo } | undefined;
+  readonly facts:
+    | { readonly sha256: Uint8Array; readonly firmware: FirmwareInfo; readonly target?: Target }
+    | undefined;
   read(buffer: Uint8Array, offset: number): number;
 }
 
@@ -52,7 +55,7 @@ export interface OwnImageCheckOptions {
 
 /** Of a check that runs on. */
 interface Walk {
-  readonly app: EspApp;
+  readonly version: string;
   readonly parts: EspImageWalk;
   readonly whole: Digest;
   readonly signed: Digest;
@@ -95,15 +98,15 @@ export class OwnImageCheck {
     if (chipId !== rules.chipId) {
       throw new Objection("wrong-chip", `it is for a chip with id ${chipId}, and this one has ${rules.chipId}`);
     }
-    assertOurs(app, image, rules);
-    if (!force) assertNewer(app.version, rules.version);
+    const version = assertOurs(app, image, rules);
+    if (!force) assertNewer(version, rules.version);
     const trailerBytes = Math.min(sizeBytes, TRAILER_BYTES);
     const signature = signatureIn(this.#read(sizeBytes - trailerBytes, trailerBytes));
     if (rules.signature && !signature) {
       throw new Objection("untrusted", "it is not signed, and this Ferry takes signed images only");
     }
     this.#walkLater({
-      app,
+      version,
       parts: new EspImageWalk({ head, Digest }),
       whole: new Digest("SHA256"),
       signed: new Digest("SHA256"),
@@ -142,13 +145,13 @@ export class OwnImageCheck {
   }
 
   /** In a turn of its own: it takes long. */
-  #judgeSignature({ app, signed, signature }: Walk, sha256: string): OwnBuild {
+  #judgeSignature({ version, signed, signature }: Walk, sha256: string): OwnBuild {
     const trust = this.#options.rules.signature;
     const digest = new Uint8Array(signed.close());
     if (trust && !(signature && trust.verifyP256(trust.publicKey, digest, signature))) {
       throw new Objection("untrusted", "its signature is not by the key that this Ferry trusts");
     }
-    return { version: app.version, sha256 };
+    return { version, sha256 };
   }
 
   /** A view, valid until the next one. */
@@ -176,24 +179,23 @@ function resultOf(work: () => OwnBuild | undefined): OwnBuild | Failure | undefi
   }
 }
 
-function assertOurs(app: EspApp | undefined, { offer, facts }: OwnImageCopy, rules: OwnImageRules): asserts app {
+/** Returns the version. */
+function assertOurs(app: EspApp | undefined, { offer, facts }: OwnImageCopy, rules: OwnImageRules): string {
   if (!app) throw new Objection("mismatch", "it has no app descriptor: it is no app");
-  if (app.project !== FERRY_PROJECT) {
-    throw new Objection("mismatch", `it is an app of project "${app.project}", not of "${FERRY_PROJECT}"`);
+  const tag = facts?.target === "ncp" && facts.firmware.version !== "" ? facts.firmware : undefined;
+  if (!tag && app.project !== FERRY_PROJECT) {
+    const detail = `it is not of Ferry: it has no tag that says so, and it is an app of project "${app.project}"`;
+    throw new Objection("mismatch", detail);
   }
-  for (const type of [offer.type, facts?.firmware.type]) {
-    if (type && type !== rules.firmwareType) {
-      throw new Objection("mismatch", `it is firmware of type "${type}", and this Ferry is "${rules.firmwareType}"`);
-    }
+  for (const type of [...(offer.type ? [offer.type] : []), ...(tag ? [tag.type] : [])]) {
+    if (type === rules.firmwareType) continue;
+    throw new Objection("mismatch", `it is firmware of type "${type}", and this Ferry is "${rules.firmwareType}"`);
   }
-  for (const version of [offer.version, facts?.firmware.version]) {
-    if (version && version !== app.version) {
-      throw new Objection(
-        "mismatch",
-        `it was offered as version "${version}", and its descriptor has "${app.version}"`,
-      );
-    }
+  const { version } = tag ?? app;
+  if (offer.version && offer.version !== version) {
+    throw new Objection("mismatch", `it was offered as version "${offer.version}", and says that it is "${version}"`);
   }
+  return version;
 }
 
 function assertNewer(version: string, running: string): void {

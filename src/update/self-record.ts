@@ -21,7 +21,7 @@ const PHASES: readonly string[] = Object.freeze([
 ] satisfies SelfRecordPhase[]);
 
 export function encodeSelfUpdate(state: SelfUpdateState): Uint8Array {
-  const { phase, activity: _, missing: __, ...rest } = state;
+  const { phase, activity: _, missing: __, isHeld: ___, ...rest } = state;
   return encodeUtf8(JSON.stringify({ ...rest, phase: recordPhaseOf(phase) }));
 }
 

@@ -83,7 +83,7 @@ function stay(state: SelfUpdateState): SelfUpdateStep {
 function onOffered(state: SelfUpdateState, event: SelfUpdateEvent & { kind: "offered" }): SelfUpdateStep {
   const { revertedBuilds, activity, missing } = state;
   const { offer, force } = event;
-  const next = proceed({ phase: "queued", offer, force, tries: 0, revertedBuilds, activity, missing });
+  const next = proceed({ phase: "queued", offer, force, tries: 0, isHeld: false, revertedBuilds, activity, missing });
   return { state: next.state, effects: [...stopEffects(state), { do: "remember" }, ...next.effects] };
 }
 
@@ -107,7 +107,7 @@ function onActivity(before: SelfUpdateState, activity: Activity): SelfUpdateStep
 /** Goes on as far as the MCU leaves it. */
 function proceed(state: SelfUpdateState): SelfUpdateStep {
   const { phase, offer, activity, build } = state;
-  if (activity.mcuBusy || !offer) return stay(state);
+  if (activity.mcuBusy || state.isHeld || !offer) return stay(state);
   if (phase === "queued") return { state: { ...state, phase: "staging" }, effects: [{ do: "stage" }] };
   if (phase !== "waiting") return stay(state);
   if (!build) {
@@ -145,8 +145,9 @@ function onImageLost(state: SelfUpdateState): SelfUpdateStep {
 
 // ---- installation -------------------------------------------------------------------------------------------------
 
+/** The first time the MCU hears of it. Then no more: it may be a host that resets its NCP by pin when it does. */
 function onInstalled(state: SelfUpdateState): SelfUpdateStep {
-  const effects: SelfUpdateEffect[] = [{ do: "remember" }, { do: "restart" }];
+  const effects: SelfUpdateEffect[] = [{ do: "remember" }, { do: "restart", silently: state.tries > 0 }];
   return { state: { ...state, phase: "restarting", tries: state.tries + 1 }, effects };
 }
 
@@ -196,6 +197,7 @@ function onTimeout(state: SelfUpdateState, wait: SelfWait): SelfUpdateStep {
     if (phase !== "trial" || !missing.mcu) return stay(state);
     return { state, effects: [{ do: "ask-mcu" }, { do: "wait", wait: "probe", ms: PROBE_INTERVAL_MS }] };
   }
+  if (wait === "repeat") return proceed({ ...state, isHeld: false });
   if (phase === "confirming") return { state, effects: [{ do: "confirm" }] };
   if (phase !== "trial") return stay(state);
   const silent = [...(missing.mcu ? ["the MCU did not answer"] : []), ...(missing.cloud ? ["no cloud login"] : [])];

@@ -55,6 +55,8 @@ export interface SelfUpdateState {
   readonly slot?: string;
   /** So often the boot loader was told to boot it. */
   readonly tries: number;
+  /** In `queued`: it was booted before, and has to wait before it is taken up again. */
+  readonly isHeld: boolean;
   /** Why the new build is given up, while it is. */
   readonly failure?: Failure;
   readonly verdict?: Verdict;
@@ -88,8 +90,8 @@ export type SelfUpdateEvent =
   | { readonly kind: "revert-failed" }
   | { readonly kind: "timeout"; readonly wait: SelfWait };
 
-/** "proof": for all that is missing. "probe": until the MCU is asked again. */
-export type SelfWait = "proof" | "probe";
+/** "proof": for all that is missing. "probe": until the MCU is asked again. "repeat": until the next trial is begun. */
+export type SelfWait = "proof" | "probe" | "repeat";
 
 export type SelfUpdateEffect =
   | { readonly do: "stage" }
@@ -102,7 +104,8 @@ export type SelfUpdateEffect =
   | { readonly do: "announce" }
   | { readonly do: "install" }
   | { readonly do: "stop-installing" }
-  | { readonly do: "restart" }
+  /** `silently`: the MCU is not told; see onInstalled. */
+  | { readonly do: "restart"; readonly silently: boolean }
   | { readonly do: "ask-mcu" }
   | { readonly do: "confirm" }
   | { readonly do: "revert" }
@@ -120,6 +123,7 @@ export const SELF_IDLE: SelfUpdateState = Object.freeze({
   phase: "idle",
   force: false,
   tries: 0,
+  isHeld: false,
   revertedBuilds: Object.freeze([]),
   activity: Object.freeze({ mcuBusy: false, suspended: false }),
   missing: Object.freeze({ mcu: false, cloud: false }),

@@ -8,7 +8,7 @@
 
 import { type Failure, failure, messageOf } from "../base/failure.js";
 import { type Offer, offerProblem, sameContent } from "../image/offer.js";
-import type { Clock, DigestClass, Slots, TimerHandle, Update } from "../ports.js";
+import type { Clock, DigestClass, ResetReason, Slots, TimerHandle, Update } from "../ports.js";
 import { OwnImageCheck, type OwnImageRules } from "./own-image.js";
 import { decodeSelfUpdate, encodeSelfUpdate } from "./self-record.js";
 import { NOTHING_RECORDED, resumeSelfUpdate } from "./self-recovery.js";
@@ -58,6 +58,8 @@ export interface SelfUpdaterOptions<I extends SelfImage> {
   images: SelfImages<I>;
   downloads: UpdateDownloads<I>;
   slots: Pick<Slots, "passiveLabel" | "runningState" | "markValid" | "rollBackAndRestart">;
+  /** Why this life began. */
+  resetReason: ResetReason;
   /** Begins to overwrite the passive slot. */
   openUpdate(): Update;
   record: DurableRecord;
@@ -72,8 +74,8 @@ export interface SelfUpdaterOptions<I extends SelfImage> {
   handOver(offer: Offer): string | undefined;
   /** `isUpgrading` has changed. */
   announce(): void;
-  /** Tells the MCU, and restarts when that has left. */
-  restart(): void;
+  /** Tells the MCU, unless silently, and restarts when that has left. */
+  restart(how: { readonly silently: boolean }): void;
   /** Pings the MCU; its answer comes by onMcuAnswered(). */
   askMcu(): void;
   onNews(news: SelfUpdateNews): void;
@@ -98,7 +100,7 @@ export class SelfUpdater<I extends SelfImage> {
 
   /** Takes up what the last life left. */
   start(): void {
-    const { clock, slots, required, record, confirmationMs = CONFIRMATION_MS } = this.#options;
+    const { clock, slots, required, record, resetReason, confirmationMs = CONFIRMATION_MS } = this.#options;
     const stored = record.read();
     const { state, recorded } = stored.kind === "valid" ? decodeSelfUpdate(stored.body) : NOTHING_RECORDED;
     const step = resumeSelfUpdate({
@@ -106,6 +108,7 @@ export class SelfUpdater<I extends SelfImage> {
       recorded,
       passiveSlot: slots.passiveLabel(),
       isPending: slots.runningState() === "pending-verify",
+      resetReason,
       confirmationMs,
     });
     this.#take(step);
@@ -115,6 +118,12 @@ export class SelfUpdater<I extends SelfImage> {
 
   get state(): SelfUpdateState {
     return this.#state;
+  }
+
+  /** Whether this content is on offer, and there is no verdict yet. */
+  isWorkingOn(offer: Offer): boolean {
+    const { phase, offer: current } = this.#state;
+    return phase !== "idle" && phase !== "ended" && current !== undefined && sameContent(current, offer);
   }
 
   /** From the first byte that is written into the slot to the restart. */
@@ -131,9 +140,7 @@ export class SelfUpdater<I extends SelfImage> {
   offer(offer: Offer, force: boolean): string | undefined {
     const problem = offerProblem(offer) ?? this.#objectionTo(offer, force);
     if (problem) return `the offer is refused: ${problem}`;
-    const { phase, offer: current } = this.#state;
-    const isUnderWay = phase !== "idle" && phase !== "ended";
-    if (isUnderWay && current && sameContent(current, offer)) this.#handle({ kind: "offer-renewed", offer, force });
+    if (this.isWorkingOn(offer)) this.#handle({ kind: "offer-renewed", offer, force });
     else this.#handle({ kind: "offered", offer, force });
     return undefined;
   }
@@ -210,7 +217,7 @@ export class SelfUpdater<I extends SelfImage> {
       case "install":
         return this.#install();
       case "restart":
-        return this.#options.restart();
+        return this.#options.restart(effect);
       case "ask-mcu":
         return this.#options.askMcu();
       case "confirm":

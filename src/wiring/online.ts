@@ -19,7 +19,10 @@ import { Settings } from "../settings/settings.js";
 import type { DurableRecord } from "../settings/stored-value.js";
 import { type Rtc, WallClock, type WallClockEvent } from "../time/wall-clock.js";
 import { CloudLink } from "./cloud-link.js";
+import type { NcpNews } from "./options.js";
 import { PinChanges, type PinChangesOptions } from "./pin-changes.js";
+import { type OfferDesk, StandingOffers } from "./standing-offers.js";
+import { UpdateNarrator, type UpdatesInView } from "./update-narrator.js";
 import { type ReportTarget, UpdateReport } from "./update-report.js";
 import { Wifi, type WifiPorts } from "./wifi.js";
 
@@ -57,7 +60,9 @@ export interface OnlineOptions {
   announce(): void;
   onWallClock(event: WallClockEvent): void;
   onProvisioned(): void;
-  onOffer(offer: Offer): void;
+  offers: OfferDesk;
+  updates: UpdatesInView;
+  onNotTaken(offer: Offer, reason: string): void;
   onCloudAccepted(): void;
   /** The cloud asks for a restart. */
   onRebootAsked(): void;
@@ -73,9 +78,12 @@ export class Online {
   readonly wallClock: WallClock;
   readonly uplink: Uplink;
   readonly pins: PinChanges;
-  readonly report: UpdateReport;
+  /** Where offers go that come by themselves. */
+  readonly offers: StandingOffers;
   readonly wifi: Wifi;
   readonly #options: OnlineOptions;
+  readonly #report: UpdateReport;
+  readonly #narrator: UpdateNarrator;
 
   constructor(options: OnlineOptions) {
     this.#options = options;
@@ -95,10 +103,23 @@ export class Online {
       wallTimeMs: () => this.wallClock.unixMs,
     });
     this.pins = new PinChanges(options.pins);
-    this.report = new UpdateReport({
+    this.#report = new UpdateReport({
+      clock,
       uplink: this.uplink,
       target: connectivity.report ?? {},
       record: record("report"),
+      onFault,
+    });
+    this.#narrator = new UpdateNarrator(this.#report, options.updates);
+    this.offers = new StandingOffers({
+      clock,
+      crc32: options.crc32,
+      record: record("offers"),
+      desk: options.offers,
+      onNotTaken: (offer, reason) => {
+        options.onNotTaken(offer, reason);
+        this.#narrator.onNotTaken(offer, reason);
+      },
       onFault,
     });
     this.wifi = this.#makeWifi(connectivity.wifi);
@@ -110,6 +131,19 @@ export class Online {
     this.pins.clear();
     this.lifecycle.onMcuInitialized();
     this.wallClock.onMcuReady();
+  }
+
+  /** What the updates of the MCU and of Ferry itself tell. */
+  onNews(news: NcpNews): void {
+    this.offers.onNews(news);
+    this.#narrator.onNews(news);
+  }
+
+  /** Verdicts that an earlier life had no time to note and to report. */
+  recallVerdicts(): void {
+    const { mcu, own } = this.#options.updates;
+    for (const { offer, verdict } of [mcu, own]) if (offer && verdict) this.offers.recall(offer, verdict);
+    this.#narrator.recallVerdicts();
   }
 
   onMcuLost(): void {
@@ -143,6 +177,8 @@ export class Online {
     this.lifecycle.close();
     this.wifi.tests.stop();
     this.wallClock.close();
+    this.offers.close();
+    this.#report.close();
     this.uplink.close();
   }
 
@@ -193,15 +229,15 @@ export class Online {
       announce: () => announce(),
       onProvisioned: () => onProvisioned(),
       onPhase: (phase, lastError) => {
-        if (phase === "connected") this.report.onCloudUp();
-        else this.report.onCloudLost();
+        if (phase === "connected") this.#report.onCloudUp();
+        else this.#report.onCloudLost();
         onPhase(phase, lastError);
       },
     });
   }
 
   #makeCloudLink(transport: CloudTransport): CloudLink {
-    const { clock, identity, onOffer, onCloudAccepted, onRebootAsked } = this.#options;
+    const { clock, identity, onCloudAccepted, onRebootAsked } = this.#options;
     return new CloudLink({
       clock,
       transport,
@@ -211,7 +247,7 @@ export class Online {
       onAccepted: () => onCloudAccepted(),
       news: {
         onPin: (vpin, value) => this.pins.add(vpin, value),
-        onOffer: (offer) => onOffer(offer),
+        onOffer: (offer) => this.offers.take(offer),
         onTime: ({ timeMs, zoneName, posixTz }) => {
           if (timeMs !== undefined) this.wallClock.setCloudTime(timeMs);
           if (zoneName !== undefined || posixTz !== undefined) this.#learnLocation({ olsonId: zoneName, posixTz });

@@ -4,6 +4,7 @@ import type { Crc32 } from "../base/crc.js";
 import type { FailureCode } from "../base/failure-code.js";
 import type { HttpPorts } from "../download/fetcher.js";
 import type { WireClass, WireCounters } from "../frame/wire.js";
+import type { Offer } from "../image/offer.js";
 import type { Gesture } from "../panel/button-machine.js";
 import type { PanelOptions } from "../panel/panel.js";
 import type { Clock, DigestClass, Directory, Io, KeyValue, SerialClass, System } from "../ports.js";
@@ -57,7 +58,9 @@ export type NcpNews =
   | { readonly kind: "state"; readonly state: number; readonly lastError?: FailureCode }
   | { readonly kind: "gesture"; readonly gesture: Gesture }
   | { readonly kind: "initialized"; readonly template: string; readonly firmware: string }
-  | { readonly kind: "mcu-lost" };
+  | { readonly kind: "mcu-lost" }
+  /** An offer that came by itself, and why it is left alone. */
+  | { readonly kind: "not-taken"; readonly offer: Offer; readonly reason: string };
 
 /** Everything that Ferry counts: users paste it into issues. */
 export interface NcpCounters {

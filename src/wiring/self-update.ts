@@ -3,7 +3,7 @@
 import type { Crc32 } from "../base/crc.js";
 import { Downloader, type DownloaderOptions } from "../download/downloader.js";
 import { FERRY_FIRMWARE_TYPE } from "../image/target.js";
-import type { Updater as UpdatePort, VerifyP256 } from "../ports.js";
+import type { System, Updater as UpdatePort, VerifyP256 } from "../ports.js";
 import type { ImageStore, StagedImage } from "../store/image-store.js";
 import type { SlotPorts } from "../store/passive-slot.js";
 import type { RecordSlot } from "../store/record-slot.js";
@@ -34,6 +34,7 @@ export interface SelfUpdateOptions {
 interface Surroundings extends Omit<DownloaderOptions, "record" | "crc32"> {
   selfUpdate?: SelfUpdateOptions;
   storage: { slot?: SlotPorts };
+  system: System;
 }
 
 interface Parts {
@@ -53,7 +54,7 @@ export function makeSelfUpdater(
   { version, crc32, recordOf, images, updater }: Parts,
   callbacks: Callbacks,
 ): SelfUpdater<StagedImage> | undefined {
-  const { selfUpdate, storage, ...downloading } = surroundings;
+  const { selfUpdate, storage, system, ...downloading } = surroundings;
   const { slot } = storage;
   if (!selfUpdate || !slot) return undefined;
   const { chipId = ESP32_CHIP_ID, firmwareType = FERRY_FIRMWARE_TYPE, signature, confirmationMs } = selfUpdate;
@@ -64,6 +65,7 @@ export function makeSelfUpdater(
     // Contents of the MCU's and of Ferry's are never the same, so each counts its own downloads.
     downloads: new Downloader({ ...downloading, crc32, record: recordOf("own-downloads") }),
     slots: slot.slots,
+    resetReason: system.resetReason?.() ?? "unknown",
     openUpdate: () => {
       const partition = slot.flash.open({ path: "nextota", mode: "r+" });
       try {

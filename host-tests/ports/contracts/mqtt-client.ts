@@ -75,7 +75,7 @@ export function describeMqttClientContract(name: string, makeFixture: () => Mqtt
       const packets: ClientPacket[] = [];
       for (let next = parseClientPacket(rest); next; next = parseClientPacket(rest)) {
         packets.push(next.packet);
-        rest = rest.slice(next.length);
+        rest = rest.subarray(next.length);
       }
       return packets;
     };
@@ -222,7 +222,7 @@ export function describeMqttClientContract(name: string, makeFixture: () => Mqtt
         let taken = 0;
         while (taken < 100_000 && client.publish(`ds/V${taken}`, payload)) taken++;
         assert.isBelow(taken, 100_000);
-        for (let i = 0; i < 60; i++) yield;
+        for (let i = 0; i < 30; i++) yield;
         assert.deepEqual(
           sentOf("publish").map(({ topic }) => topic),
           Array.from({ length: taken }, (_, i) => `ds/V${i}`),
@@ -257,13 +257,13 @@ export function describeMqttClientContract(name: string, makeFixture: () => Mqtt
 
       test("puts messages together from single bytes", function* () {
         yield* logIn();
-        for (const character of asciiText(publish("downlink/ds/V1", "x".repeat(50), 3))) {
+        for (const character of asciiText(publish("downlink/ds/V1", "x".repeat(20), 3))) {
           fixture.reply(character);
           yield;
         }
         send(publish("downlink/ds/V1", "y"));
         yield;
-        assert.deepEqual(log, [`downlink/ds/V1=${"x".repeat(50)}`, "downlink/ds/V1=y"]);
+        assert.deepEqual(log, [`downlink/ds/V1=${"x".repeat(20)}`, "downlink/ds/V1=y"]);
       });
 
       test("takes messages as long as it was told, and drops longer ones, told and acknowledged", function* () {
@@ -272,14 +272,14 @@ export function describeMqttClientContract(name: string, makeFixture: () => Mqtt
         send(
           publish("downlink/a", longest),
           publish("downlink/b", `${longest}x`, 5),
-          publish("downlink/c", "z".repeat(20_000)),
+          publish("downlink/c", "z".repeat(5_000)),
         );
         send(publish("downlink/d", "after"));
         for (let i = 0; i < 3; i++) yield;
         assert.deepEqual(log, [
           `downlink/a=${longest}`,
           "dropped downlink/b 65",
-          "dropped downlink/c 20000",
+          "dropped downlink/c 5000",
           "downlink/d=after",
         ]);
         assert.deepEqual(

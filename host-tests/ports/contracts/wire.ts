@@ -1,9 +1,9 @@
-/** What every wire must do over a serial port with the FIFOs of the ESP32: pacing, the lone END, cues, changes of baud. */
+/** What every wire must do over a serial port with the FIFOs of the ESP32: pacing, the lead-in, cues, changes of baud. */
 
 import { assert } from "chai";
 import { McuParser } from "../../../host/peers/mcu-framing.js";
 import { Random } from "../../../host/sim/random.js";
-import { PAYLOAD_BYTES_MAX } from "../../../src/frame/layout.js";
+import { LEAD_IN_BYTES, PAYLOAD_BYTES_MAX } from "../../../src/frame/layout.js";
 import { CUE_BYTES_MAX, type Wire, type WireClass } from "../../../src/frame/wire.js";
 import type { Serial, SerialClass, SerialOptions } from "../../../src/ports.js";
 import { toHex } from "../../support/ncp-stub.js";
@@ -71,8 +71,8 @@ export function describeWireContract(name: string, WireUnderTest: WireClass): vo
         assert.isTrue(wire.idle, "the FIFO has taken all of it");
         assert.equal(received.idles, 1);
         bench.clock.advance(10);
-        assert.equal(bench.takeHeard(), `bb${PING_FRAME}`);
-        assert.deepInclude(wire.counters, { framesSent: 1, bytesSent: 10 });
+        assert.equal(bench.takeHeard(), `00bb${PING_FRAME}`);
+        assert.deepInclude(wire.counters, { framesSent: 1, bytesSent: LEAD_IN_BYTES + 9 });
       });
 
       it("is not idle while a long frame is on its way, and refuses another then", () => {
@@ -179,11 +179,11 @@ export function describeWireContract(name: string, WireUnderTest: WireClass): vo
         assert.isFalse(wire.idle);
         assert.equal(wire.counters.bytesSent, 0);
         bench.clock.advance(10);
-        assert.equal(bench.takeHeard(), `bb${PING_FRAME}`);
+        assert.equal(bench.takeHeard(), `00bb${PING_FRAME}`);
       });
     });
 
-    describe("the lone END", () => {
+    describe("the lead-in", () => {
       it("stands before the first frame, and before no other, however long the pause", () => {
         const { bench, wire } = makeWire();
         bench.clock.advance(10_000);
@@ -193,7 +193,7 @@ export function describeWireContract(name: string, WireUnderTest: WireClass): vo
         bench.clock.advance(86_400_000);
         send(wire, RESULT);
         bench.clock.advance(100);
-        assert.equal(bench.takeHeard(), `bb${PING_FRAME}${PING_FRAME}${RESULT_FRAME}`);
+        assert.equal(bench.takeHeard(), `00bb${PING_FRAME}${PING_FRAME}${RESULT_FRAME}`);
       });
 
       it("stands before a prepared frame where that is the first", () => {
@@ -203,7 +203,7 @@ export function describeWireContract(name: string, WireUnderTest: WireClass): vo
         prepare(wire, RESULT);
         wire.sendPrepared();
         bench.clock.advance(100);
-        assert.equal(bench.takeHeard(), `bb${PING_FRAME}${RESULT_FRAME}`);
+        assert.equal(bench.takeHeard(), `00bb${PING_FRAME}${RESULT_FRAME}`);
       });
 
       it("stands before the first frame after each change of baud, also a prepared one", () => {
@@ -219,7 +219,7 @@ export function describeWireContract(name: string, WireUnderTest: WireClass): vo
           send(wire, PING);
           bench.clock.advance(100);
           const first = baud === 115_200 ? PING_FRAME : RESULT_FRAME;
-          assert.equal(bench.takeHeard(), `bb${first}${PING_FRAME}`);
+          assert.equal(bench.takeHeard(), `00bb${first}${PING_FRAME}`);
         }
       });
 
@@ -227,13 +227,18 @@ export function describeWireContract(name: string, WireUnderTest: WireClass): vo
         const { bench, wire } = makeWire();
         send(wire, PING);
         bench.clock.advance(100);
-        const heardBy = (bytes: readonly number[]): number => {
+        /** Whether the last byte completes a frame. */
+        const isHeardBy = (half: readonly number[], bytes: readonly number[]): boolean => {
           const stuck = new McuParser({ bufferBytes: 2048, resyncsOnBeg: false });
-          for (const byte of [0xaa, 0xbc, 0x67]) stuck.push(byte);
-          return bytes.filter((byte) => stuck.push(byte)).length;
+          for (const byte of half) stuck.push(byte);
+          return bytes.map((byte) => stuck.push(byte)).at(-1) ?? false;
         };
-        assert.equal(heardBy(bench.heard), 1);
-        assert.equal(heardBy(bench.heard.slice(1)), 0, "the END made no difference");
+        const [some, only, escaped] = [[0xaa, 0xbc, 0x67], [0xaa], [0xaa, 0xbc, 0xcc]] as const;
+        for (const half of [some, only, escaped]) assert.isTrue(isHeardBy(half, bench.heard));
+        for (const half of [some, only, escaped]) {
+          assert.isFalse(isHeardBy(half, bench.heard.slice(LEAD_IN_BYTES)), "the lead-in made no difference");
+        }
+        assert.isFalse(isHeardBy(escaped, bench.heard.slice(1)), "its zero made no difference");
       });
     });
 
@@ -266,7 +271,7 @@ export function describeWireContract(name: string, WireUnderTest: WireClass): vo
         prepare(wire, PING);
         wire.sendPrepared();
         bench.clock.advance(100);
-        assert.equal(bench.takeHeard(), `bb${PING_FRAME}`);
+        assert.equal(bench.takeHeard(), `00bb${PING_FRAME}`);
       });
 
       it("may be the next while the last prepared one is on its way, again and again", () => {
@@ -328,8 +333,8 @@ export function describeWireContract(name: string, WireUnderTest: WireClass): vo
         wire.prepare(NEXT, NEXT.length, RESULT);
         bench.farSends(RESULT);
         bench.clock.advance(10);
-        assert.equal(sentBefore, 1 + NEXT_FRAME.length / 2);
-        assert.equal(bench.takeHeard(), `bb${NEXT_FRAME}`);
+        assert.equal(sentBefore, LEAD_IN_BYTES + NEXT_FRAME.length / 2);
+        assert.equal(bench.takeHeard(), `00bb${NEXT_FRAME}`);
       });
 
       it("waits for this very payload: no byte more, less or different", () => {
@@ -409,13 +414,13 @@ export function describeWireContract(name: string, WireUnderTest: WireClass): vo
         assert.isTrue(wire.sendPrepared());
       });
 
-      it("has a lone END before it where it is the first after a change of baud", () => {
+      it("has the lead-in before it where it is the first after a change of baud", () => {
         const { bench, wire } = makeCuedWire();
         wire.setBaud(38_400, () => bench.setFarBaud(38_400));
         bench.clock.advance(50);
         bench.farSends(RESULT);
         bench.clock.advance(20);
-        assert.equal(bench.takeHeard(), `bb${NEXT_FRAME}`);
+        assert.equal(bench.takeHeard(), `00bb${NEXT_FRAME}`);
       });
 
       it("refuses a cue that is too long", () => {
@@ -436,7 +441,7 @@ export function describeWireContract(name: string, WireUnderTest: WireClass): vo
           });
           const drainedMs = bench.line.a.drainedMs;
           bench.clock.advance(1000);
-          assert.equal(bench.takeHeard(), `bb${RESULT_FRAME}`);
+          assert.equal(bench.takeHeard(), `00bb${RESULT_FRAME}`);
           assert.isAtLeast(switchedMs, drainedMs);
           assert.isBelow(switchedMs, drainedMs + MCU_SWITCH_MS);
           assert.equal(wire.baud, 460_800);

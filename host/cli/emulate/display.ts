@@ -3,6 +3,7 @@
  * for programs.
  */
 
+import type { Color } from "../../emulator/board.js";
 import type { Emulator, EmulatorEvent } from "../../emulator/emulator.js";
 import { type PlainNews, plainNews } from "../demo/events.js";
 import { Progress } from "../demo/progress.js";
@@ -136,9 +137,8 @@ function statusText({ state, board, uart, farBaud, monitor, isNetworkUp }: Emula
 
 const LEVEL_SEEN = 0.02;
 
-/** Which of red, green and blue are lit, and how much: `.` for dark, else R, G, B with a digit from 0 to 9. */
-function ledText(color: readonly [number, number, number] | undefined): string {
+/** How much of red, green and blue is lit: `.` for dark, else 0 to 9. */
+function ledText(color: Color | undefined): string {
   if (!color) return "none";
-  const [red, green, blue] = color.map((level) => (level < LEVEL_SEEN ? "." : String(Math.floor(level * 9.99))));
-  return red === green && green === blue ? `${red}` : `R${red} G${green} B${blue}`;
+  return `[${color.map((level) => (level < LEVEL_SEEN ? "." : Math.floor(level * 9.99))).join("")}]`;
 }

@@ -31,6 +31,9 @@ What it shows:
   --json           one object a line: first {"pty": ...}, {"port": ...} or {"tcp": ...}, then what happens
   --help           this
 
+On a terminal the last line tells how things are: "LED [..9]" is blue, for the three are red, green and blue, from dark
+(.) to full (9); then Ferry's state, the rates, and what was said.
+
 Keys, also from a pipe: b clicks the button, twice for a double click; B holds it down until the next B (1 s: long
 press, 10 s: reset); p cuts the power, which is back a second later; n takes the network away, and brings it back;
 o offers the firmware again; q ends, and so does Ctrl-C.

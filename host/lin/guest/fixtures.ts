@@ -2,7 +2,6 @@
 
 import * as files from "embedded:storage/files";
 import { line, pass } from "engine";
-import type { HttpClientFixture } from "../../../host-tests/ports/contracts/http-client.js";
 import type { SerialFixture } from "../../../host-tests/ports/contracts/serial.js";
 import type { Directory } from "../../../src/ports.js";
 import type { ServerFacts } from "../suites-protocol.js";
@@ -33,7 +32,8 @@ function empty(directory: Directory, path: string): void {
   }
 }
 
-export function httpFixture(makeKit: (authority?: string) => ClientKit, secure: boolean): HttpClientFixture {
+/** What the suites of HTTP and MQTT clients want. */
+export function clientFixture<Client>(makeKit: (authority?: string) => ClientKit<Client>, secure: boolean) {
   const { port, noPort, authority } = askHost({ kind: "server", secure }) as ServerFacts;
   const looks = secure ? QUIET_LOOKS_SECURE : QUIET_LOOKS;
   const { Client, options } = makeKit(secure ? authority : undefined);
@@ -43,7 +43,7 @@ export function httpFixture(makeKit: (authority?: string) => ClientKit, secure: 
     noHost: "nowhere.example",
     noPort,
     received: () => String(askHost({ kind: "received" })),
-    reply: (text) => askHost({ kind: "reply", text }),
+    reply: (text: string) => askHost({ kind: "reply", text }),
     hangUp: () => askHost({ kind: "hangUp" }),
     pass: () => settle(looks),
   };

@@ -17,7 +17,7 @@ export function runRequest(plan: RequestPlan): RequestReport {
     answeredUs ??= now();
     log.push(what);
   };
-  const { Client, options } = plan.client === "ferry" ? ferryClient(plan.authority) : bareClient(plan.authority);
+  const { Client, options } = plan.client === "ferry" ? ferryClient(plan.authority) : bareClient();
   const before = readHeap(true);
   const heap = { slots: 0, chunkBytes: 0 };
   longestTurn();

@@ -8,13 +8,14 @@ import { describeClockContract, describeLateTimers } from "../../../host-tests/p
 import { describeDigestContract } from "../../../host-tests/ports/contracts/digest.js";
 import { describeFilesContract } from "../../../host-tests/ports/contracts/files.js";
 import { describeHttpClientContract } from "../../../host-tests/ports/contracts/http-client.js";
+import { describeMqttClientContract } from "../../../host-tests/ports/contracts/mqtt-client.js";
 import { describeSerialContract } from "../../../host-tests/ports/contracts/serial.js";
 import { SdkClock } from "../../../src/device/clock.js";
 import type { DigestClass } from "../../../src/ports.js";
 import { runSuites } from "../../xs/guest/suite-runner.js";
 import { bareClient } from "./bare-client.js";
-import { ferryClient } from "./clients.js";
-import { emptyRoot, httpFixture, makeSerialFixtures } from "./fixtures.js";
+import { ferryClient, ferryMqttClient } from "./clients.js";
+import { clientFixture, emptyRoot, makeSerialFixtures } from "./fixtures.js";
 
 /** Real time: a busy computer is late. */
 const PRECISION = Object.freeze({ unitMs: 20, latenessMs: 200 });
@@ -32,10 +33,10 @@ export function runContractSuites(grep: string): void {
   describeClockContract("The SDK's Timer", makeClock, PRECISION);
   describeLateTimers("The SDK's Timer", makeClock, PRECISION);
   describeSerialContract("The SDK's Serial on a pseudo-terminal", makeSerialFixtures());
-  describeHttpClientContract("Ferry's HTTP client on the SDK's TCP", () => httpFixture(ferryClient, false));
-  describeHttpClientContract("Ferry's HTTP client on the SDK's TLS", () => httpFixture(ferryClient, true), {
-    secure: true,
-  });
-  describeHttpClientContract("The SDK's own HTTP client", () => httpFixture(bareClient, false));
+  describeHttpClientContract("Ferry's HTTP client on the SDK's TCP", () => clientFixture(ferryClient, false));
+  describeHttpClientContract("Ferry's HTTP client on its own TLS", () => clientFixture(ferryClient, true));
+  describeHttpClientContract("The SDK's own HTTP client", () => clientFixture(bareClient, false));
+  describeMqttClientContract("Ferry's MQTT client on the SDK's TCP", () => clientFixture(ferryMqttClient, false));
+  describeMqttClientContract("Ferry's MQTT client on its own TLS", () => clientFixture(ferryMqttClient, true));
   runSuites(new RegExp(grep));
 }

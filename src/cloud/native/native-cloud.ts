@@ -13,11 +13,12 @@
  */
 
 import { FailureCode } from "../../base/failure-code.js";
-import type { Clock, Io, Socket, SocketClass, SocketProblem, TimerHandle } from "../../ports.js";
+import type { Clock, Io, SocketClass, SocketProblem, TimerHandle } from "../../ports.js";
 import type { CloudAccess, CloudEvents, CloudIdentity, CloudTransport } from "../cloud.js";
 import { Downlink, type DownlinkCounters } from "./downlink.js";
-import { BODY_BYTES_MAX, Command, MessageParser, Status } from "./message.js";
-import { Outgoing, type Part } from "./outgoing.js";
+import { BODY_BYTES_MAX, Command, Status } from "./message.js";
+import { type Door, NativeLine } from "./native-line.js";
+import type { Part } from "./outgoing.js";
 
 export const TLS_PORTS: readonly number[] = Object.freeze([443, 9443]);
 export const PLAIN_PORT = 80;
@@ -31,7 +32,6 @@ export const PING_ANSWER_MS = 6_000;
 /** In one start(): a ring of servers that send a device round is left. */
 export const REDIRECTS_MAX = 3;
 
-const READ_BYTES = 512;
 const LOGIN_ID = 1;
 
 export interface NativeCloudOptions {
@@ -62,25 +62,15 @@ interface CloudPlace {
   readonly port?: number;
 }
 
-interface Door {
-  readonly host: string;
-  readonly port: number;
-  readonly socket: Io<SocketClass>;
-}
-
 export class NativeCloud implements CloudTransport {
   readonly #options: NativeCloudOptions;
   readonly #clock: Clock;
-  readonly #outgoing = new Outgoing();
-  readonly #buffer = new Uint8Array(READ_BYTES);
   #stage: Stage = "off";
   #access: CloudAccess = { host: "", token: "" };
   #identity: CloudIdentity | undefined;
   #events: CloudEvents | undefined;
   #downlink: Downlink | undefined;
-  #parser: MessageParser | undefined;
-  #socket: Socket | undefined;
-  #room = 0;
+  #line: NativeLine | undefined;
   #doors: Door[] = [];
   #redirects = 0;
   #lastId = LOGIN_ID;
@@ -183,30 +173,10 @@ export class NativeCloud implements CloudTransport {
   }
 
   #post(command: Command, id: number, parts: readonly Part[]): boolean {
-    if (!this.#outgoing.post(command, id, parts)) {
-      this.counters.messagesRefused++;
-      return false;
-    }
-    this.counters.messagesSent++;
-    this.#flush();
-    return true;
-  }
-
-  #respond(id: number, status: number): void {
-    if (this.#outgoing.postResponse(id, status)) this.#flush();
+    const taken = this.#line?.post(command, id, parts) ?? false;
+    if (taken) this.counters.messagesSent++;
     else this.counters.messagesRefused++;
-  }
-
-  /** The socket dies of what it throws, but not before its caller is done. */
-  #flush(): void {
-    const socket = this.#socket;
-    if (!socket || this.#room <= 0) return;
-    try {
-      this.#room = this.#outgoing.flush(socket, this.#room);
-    } catch {
-      this.#room = 0;
-      this.#clock.set(() => socket === this.#socket && this.#onSocketError("connection"), 0);
-    }
+    return taken;
   }
 
   /** 0 belongs to nobody, and 1 to the login. */
@@ -227,54 +197,39 @@ export class NativeCloud implements CloudTransport {
 
   #knock(): void {
     const door = this.#doors.shift();
-    if (!door) return;
+    const events = this.#events;
+    if (!door || !events) return;
     this.counters.connections++;
-    this.#timer = this.#clock.set(() => this.#onSocketError(undefined), LOGIN_MS);
-    const { io, ...options } = door.socket;
-    const own = <A extends unknown[]>(handle: (...args: A) => void) => {
-      return (...args: A): void => {
-        if (this.#socket === socket) handle(...args);
-      };
-    };
-    const socket: Socket = new io({
-      ...options,
-      host: door.host,
-      port: door.port,
-      onReadable: own(() => this.#onReadable()),
-      onWritable: own((count: number) => this.#onWritable(count)),
-      onError: own((problem: SocketProblem) => this.#onSocketError(problem)),
+    this.#timer = this.#clock.set(() => this.#onLineEnd(undefined), LOGIN_MS);
+    this.#downlink = new Downlink(events, this.counters);
+    this.#line = new NativeLine(this.#clock, door, {
+      onOpen: () => this.#logIn(),
+      onResponse: (id, status) => this.#onResponse(id, status),
+      onMessage: (command, id, bytes, start, end) => this.#onMessage(command, id, bytes, start, end),
+      onSkipped: () => {
+        this.counters.messagesSkipped++;
+      },
+      onBroken: () => {
+        this.counters.streamsBroken++;
+      },
+      onEnd: (problem) => this.#onLineEnd(problem),
     });
-    this.#socket = socket;
   }
 
   #hangUp(): void {
     this.#clock.clear(this.#timer);
-    this.#parser?.end();
-    this.#parser = undefined;
-    this.#socket?.close();
-    this.#socket = undefined;
-    this.#outgoing.clear();
-    this.#room = 0;
+    const line = this.#line;
+    this.#line = undefined;
+    line?.close();
   }
 
-  #onWritable(count: number): void {
-    this.#room = count;
-    if (this.#stage !== "connecting") return this.#flush();
+  #logIn(): void {
     this.#stage = "logging-in";
-    this.#parser = this.#makeParser();
     this.#post(Command.LOGIN, LOGIN_ID, [this.#access.token]);
   }
 
-  #onReadable(): void {
-    for (;;) {
-      const count = this.#socket?.read(this.#buffer);
-      if (!count) return;
-      this.#parser?.push(this.#buffer, count);
-    }
-  }
-
   /** Without a problem: time is up. The next door may be open: firewalls differ in what they let through. */
-  #onSocketError(problem: SocketProblem | undefined): void {
+  #onLineEnd(problem: SocketProblem | undefined): void {
     const wasUp = this.#stage === "up";
     this.#hangUp();
     if (wasUp) return this.#lose();
@@ -298,22 +253,6 @@ export class NativeCloud implements CloudTransport {
   }
 
   // ---- down -----------------------------------------------------------------------------------------------------------
-
-  #makeParser(): MessageParser {
-    const events = this.#events;
-    this.#downlink = events && new Downlink(events, this.counters);
-    return new MessageParser({
-      onResponse: (id, status) => this.#onResponse(id, status),
-      onMessage: (command, id, bytes, start, end) => this.#onMessage(command, id, bytes, start, end),
-      onSkipped: () => {
-        this.counters.messagesSkipped++;
-      },
-      onBroken: () => {
-        this.counters.streamsBroken++;
-        this.#onSocketError("connection");
-      },
-    });
-  }
 
   #onResponse(id: number, status: number): void {
     this.counters.messagesReceived++;
@@ -352,7 +291,10 @@ export class NativeCloud implements CloudTransport {
     if (command === Command.REDIRECT) return this.#onRedirect(bytes, start, end);
     this.#heard = true;
     if (this.#stage !== "up") return;
-    if (command === Command.PING) return this.#respond(id, Status.OK);
+    if (command === Command.PING) {
+      if (!this.#line?.respond(id, Status.OK)) this.counters.messagesRefused++;
+      return;
+    }
     this.#downlink?.onMessage(command, bytes, start, end);
   }
 

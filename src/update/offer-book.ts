@@ -1,0 +1,225 @@
+/**
+ * Which of the offers that come by themselves are taken. Clouds offer again at each login, and polls each time, until
+ * the device names the new version (blynk-ncp.md, 4(e)), and nobody stands beside it: what is installed must not be
+ * installed again, and what has failed must not be tried in a loop.
+ *
+ * A way that fails (no network, a silent MCU) may be better tomorrow; an image that the device has given back never is.
+ * The rule is an ordered table, the first row that fits wins, and docs/cloud.md shows it. Offers by hand do not come
+ * here. What became of each content is kept in a record:
+ *
+ *   entry, the oldest first | u32 digest | u32 name | u8 outcome | u8 tries | u32 seconds since the last |
+ *
+ * Both keys are CRC-32s; a digest of 0 is none. As in download/budget.ts, time is time that Ferry is up.
+ *
+ * Fault model: power cut anywhere (a verdict is noted again in the next life, so at worst a failure is not counted, and
+ * a pause becomes longer), record absent or damaged (nothing is remembered, so at worst an image is tried once more).
+ */
+
+import { ByteReader, ByteWriter } from "../base/bytes.js";
+import type { Crc32 } from "../base/crc.js";
+import { type Cause, messageOf } from "../base/failure.js";
+import { deepFreeze } from "../base/freeze.js";
+import { encodeUtf8 } from "../base/utf8.js";
+import type { FirmwareInfo } from "../image/info-tag.js";
+import { nameOfContent, type Offer } from "../image/offer.js";
+import type { Clock, TimerHandle } from "../ports.js";
+import type { DurableRecord } from "./update-needs.js";
+import { sameFirmware, type Verdict } from "./verdict.js";
+
+/** So often an update may fail before its content rests. */
+export const FAILED_TRIES_MAX = 3;
+/** So long after the last failure, all are forgotten. */
+export const FAILED_REST_MS = 24 * 3_600_000;
+/** While a content rests, so often the time becomes durable. */
+export const REST_KEEP_MS = 15 * 60_000;
+/** Contents that are remembered: the one whose last verdict is longest ago is forgotten. */
+export const CONTENTS_MAX = 8;
+
+/** What is known of an offer. */
+export type OfferFinding = "under way" | "running" | "installed" | "rejected" | "failing" | "any";
+
+export interface OfferRule {
+  readonly found: OfferFinding;
+  readonly taken: boolean;
+  /** For people: why not, or what happens. */
+  readonly answer: string;
+}
+
+export const OFFER_RULES: readonly OfferRule[] = deepFreeze<OfferRule[]>([
+  { found: "under way", taken: true, answer: "the update goes on, from the new URL if it is another" },
+  { found: "running", taken: false, answer: "already installed: the device names this type and version" },
+  { found: "installed", taken: false, answer: "already installed: this image was delivered before" },
+  {
+    found: "rejected",
+    taken: false,
+    answer: "this image was rolled back or did not fit before; it takes another build, or an offer by force",
+  },
+  {
+    found: "failing",
+    taken: false,
+    answer: `this image failed ${FAILED_TRIES_MAX} times; it is taken again a day after the last failure`,
+  },
+  { found: "any", taken: true, answer: "the update begins" },
+]);
+
+/** Failures that lie in the image, or in what the device makes of it. */
+const FINAL_CAUSES: readonly Cause[] = deepFreeze<Cause[]>([
+  "mismatch",
+  "wrong-chip",
+  "not-newer",
+  "untrusted",
+  "tried-before",
+  "wrong-version",
+  "no-return",
+]);
+
+/** As stored: the index. */
+const OUTCOMES = deepFreeze(["installed", "rejected", "failed"] as const);
+type Outcome = (typeof OUTCOMES)[number];
+
+const ENTRY_BYTES = 14;
+const TRIES_MAX = 0xff;
+
+interface Entry {
+  readonly digest: number;
+  readonly name: number;
+  readonly outcome: Outcome;
+  /** That failed in a row. */
+  readonly tries: number;
+  /** By this life's clock: before its begin for what an earlier life saw. */
+  readonly lastMs: number;
+}
+
+export interface OfferBookOptions {
+  clock: Clock;
+  crc32: Crc32;
+  record: DurableRecord;
+  onFault(detail: string): void;
+}
+
+export class OfferBook {
+  readonly #options: OfferBookOptions;
+  /** The oldest first. */
+  #entries: readonly Entry[];
+  #timer: TimerHandle;
+
+  /** Takes up what the last life noted. */
+  constructor(options: OfferBookOptions) {
+    this.#options = options;
+    this.#entries = this.#recall();
+    this.#keepTime();
+  }
+
+  /** @param running what the offer's device names of itself, if anything */
+  ruleFor(offer: Offer, running: FirmwareInfo | undefined, isUnderWay: boolean): OfferRule {
+    const found = isUnderWay ? "under way" : this.#find(offer, running);
+    return OFFER_RULES.find((rule) => rule.found === found) as OfferRule;
+  }
+
+  /** A verdict, as it falls; it may correct an earlier one. */
+  note(offer: Offer, verdict: Verdict): void {
+    const outcome = outcomeOf(verdict);
+    const keys = this.#keysOf(offer);
+    const before = this.#entryOf(keys);
+    const tries = outcome === "failed" ? Math.min(TRIES_MAX, 1 + (before ? this.#countedTries(before) : 0)) : 0;
+    const others = this.#entries.filter((entry) => entry !== before);
+    this.#entries = [...others, { ...keys, outcome, tries, lastMs: this.#options.clock.now() }].slice(-CONTENTS_MAX);
+    this.#save();
+    this.#keepTime();
+  }
+
+  /** A verdict that an earlier life has left, and may have noted or not. */
+  noteAgain(offer: Offer, verdict: Verdict): void {
+    if (this.#entryOf(this.#keysOf(offer))?.outcome !== outcomeOf(verdict)) this.note(offer, verdict);
+  }
+
+  close(): void {
+    this.#options.clock.clear(this.#timer);
+  }
+
+  #find(offer: Offer, running: FirmwareInfo | undefined): OfferFinding {
+    if (running && names(running, offer)) return "running";
+    const entry = this.#entryOf(this.#keysOf(offer));
+    switch (entry?.outcome) {
+      case "installed":
+        // Somebody may have put other firmware there since.
+        return offer.version && running?.version && !sameFirmware(running, offer) ? "any" : "installed";
+      case "rejected":
+        return "rejected";
+      case "failed":
+        return this.#countedTries(entry) >= FAILED_TRIES_MAX ? "failing" : "any";
+      default:
+        return "any";
+    }
+  }
+
+  #countedTries({ tries, lastMs }: Entry): number {
+    return this.#options.clock.now() - lastMs < FAILED_REST_MS ? tries : 0;
+  }
+
+  #entryOf({ digest, name }: { digest: number; name: number }): Entry | undefined {
+    return this.#entries.find((entry) => (digest && entry.digest ? digest === entry.digest : name === entry.name));
+  }
+
+  #keysOf(offer: Offer): { digest: number; name: number } {
+    const { crc32 } = this.#options;
+    const digest = (offer.sha256 ?? offer.md5)?.toLowerCase();
+    return { digest: digest ? crc32(encodeUtf8(digest)) : 0, name: crc32(encodeUtf8(nameOfContent(offer))) };
+  }
+
+  /** Nothing but a rest needs the time. */
+  #keepTime(): void {
+    const { clock } = this.#options;
+    clock.clear(this.#timer);
+    if (!this.#entries.some((entry) => this.#countedTries(entry) >= FAILED_TRIES_MAX)) return;
+    this.#timer = clock.set(() => {
+      this.#save();
+      this.#keepTime();
+    }, REST_KEEP_MS);
+  }
+
+  #save(): void {
+    const nowMs = this.#options.clock.now();
+    const writer = new ByteWriter(CONTENTS_MAX * ENTRY_BYTES);
+    for (const { digest, name, outcome, tries, lastMs } of this.#entries) {
+      writer.u32(digest);
+      writer.u32(name);
+      writer.u8(OUTCOMES.indexOf(outcome));
+      writer.u8(tries);
+      writer.u32(Math.floor((nowMs - lastMs) / 1000));
+    }
+    try {
+      this.#options.record.write(writer.copy());
+    } catch (error) {
+      this.#options.onFault(`what became of an offer is forgotten at the next restart: ${messageOf(error)}`);
+    }
+  }
+
+  #recall(): Entry[] {
+    const { clock, record } = this.#options;
+    const stored = record.read();
+    if (stored.kind !== "valid") return [];
+    const reader = new ByteReader(stored.body);
+    const entries: Entry[] = [];
+    while (reader.remaining >= ENTRY_BYTES && entries.length < CONTENTS_MAX) {
+      const keys = { digest: reader.u32(), name: reader.u32() };
+      const outcome = OUTCOMES[reader.u8()];
+      const tries = reader.u8();
+      const lastMs = clock.now() - 1000 * reader.u32();
+      if (outcome) entries.push({ ...keys, outcome, tries, lastMs });
+    }
+    return entries;
+  }
+}
+
+function outcomeOf(verdict: Verdict): Outcome {
+  if (verdict.kind === "succeeded") return "installed";
+  if (verdict.kind === "rolled-back") return "rejected";
+  return FINAL_CAUSES.includes(verdict.failure.cause) ? "rejected" : "failed";
+}
+
+/** Whether a device that says this of itself runs what is offered, as far as both say. */
+function names(running: FirmwareInfo, offer: FirmwareInfo): boolean {
+  if (!running.version || (running.type && offer.type && running.type !== offer.type)) return false;
+  return sameFirmware(running, offer);
+}

@@ -1,0 +1,62 @@
+/**
+ * Offers that come by themselves, from a cloud or a poll, again and again: each is held against what is known of its
+ * content (update/offer-book.ts) before an updater hears of it.
+ */
+
+import type { Crc32 } from "../base/crc.js";
+import type { FirmwareInfo } from "../image/info-tag.js";
+import type { Offer } from "../image/offer.js";
+import type { Clock } from "../ports.js";
+import type { DurableRecord } from "../settings/stored-value.js";
+import { OfferBook } from "../update/offer-book.js";
+import type { Verdict } from "../update/verdict.js";
+import type { NcpNews } from "./options.js";
+
+/** What ncp.ts knows of offers. */
+export interface OfferDesk {
+  /** Says why not, or nothing when it was taken or is being worked on already. */
+  take(offer: Offer): string | undefined;
+  /** There is no verdict on this content yet, and there will be one. */
+  isUnderWay(offer: Offer): boolean;
+  /** What the offer's device runs, as it says itself. */
+  runningFor(offer: Offer): FirmwareInfo | undefined;
+}
+
+export interface StandingOffersOptions {
+  clock: Clock;
+  crc32: Crc32;
+  record: DurableRecord;
+  desk: OfferDesk;
+  onNotTaken(offer: Offer, reason: string): void;
+  onFault(detail: string): void;
+}
+
+export class StandingOffers {
+  readonly #options: StandingOffersOptions;
+  readonly #book: OfferBook;
+
+  constructor(options: StandingOffersOptions) {
+    this.#options = options;
+    this.#book = new OfferBook(options);
+  }
+
+  take(offer: Offer): void {
+    const { desk, onNotTaken } = this.#options;
+    const rule = this.#book.ruleFor(offer, desk.runningFor(offer), desk.isUnderWay(offer));
+    const problem = rule.taken ? desk.take(offer) : rule.answer;
+    if (problem !== undefined) onNotTaken(offer, problem);
+  }
+
+  onNews(news: NcpNews): void {
+    if (news.kind === "verdict" || news.kind === "self-verdict") this.#book.note(news.offer, news.verdict);
+  }
+
+  /** A verdict of an earlier life. */
+  recall(offer: Offer, verdict: Verdict): void {
+    this.#book.noteAgain(offer, verdict);
+  }
+
+  close(): void {
+    this.#book.close();
+  }
+}

@@ -1,0 +1,85 @@
+/** What the news of updates are in a report to the cloud. */
+
+import type { Offer } from "../image/offer.js";
+import type { Verdict } from "../update/verdict.js";
+import type { NcpNews } from "./options.js";
+import type { ReportedDevice, ReportedStep, UpdateReport } from "./update-report.js";
+
+/** An update, under way or ended, as its updater knows it. */
+interface UpdateInView {
+  readonly offer?: Offer;
+  readonly verdict?: Verdict;
+}
+
+export interface UpdatesInView {
+  readonly mcu: UpdateInView;
+  /** Ferry's own, and what has not said yet whose it is. */
+  readonly own: UpdateInView;
+  isOwn(offer: Offer): boolean;
+}
+
+export function viewOf(
+  mcu: { readonly state: UpdateInView },
+  own: { readonly state: UpdateInView } | undefined,
+  isOwn: (offer: Offer) => boolean,
+): UpdatesInView {
+  return {
+    get mcu() {
+      return mcu.state;
+    },
+    get own() {
+      return own?.state ?? {};
+    },
+    isOwn,
+  };
+}
+
+export class UpdateNarrator {
+  readonly #report: UpdateReport;
+  readonly #updates: UpdatesInView;
+
+  constructor(report: UpdateReport, updates: UpdatesInView) {
+    this.#report = report;
+    this.#updates = updates;
+  }
+
+  onNews(news: NcpNews): void {
+    const { mcu, own } = this.#updates;
+    switch (news.kind) {
+      case "phase":
+        if (news.phase === "queued" || news.phase === "offering") this.#onStep(mcu, "accepted");
+        else if (news.phase === "serving") this.#onStep(mcu, "transferring");
+        return;
+      case "staged":
+        return this.#onStep(mcu, "downloaded");
+      case "verdict":
+        return this.#report.onVerdict("MCU", news.offer, news.verdict);
+      case "self-phase":
+        if (news.phase === "queued" || news.phase === "staging") this.#onStep(own, "accepted");
+        else if (news.phase === "checking") this.#onStep(own, "downloaded");
+        else if (news.phase === "installing") this.#onStep(own, "transferring");
+        return;
+      case "self-verdict":
+        return this.#report.onVerdict("Ferry", news.offer, news.verdict);
+    }
+  }
+
+  onNotTaken(offer: Offer, reason: string): void {
+    this.#report.onNotTaken(this.#deviceOf(offer), offer, reason);
+  }
+
+  /** Those of an earlier life: known ones are not told again. */
+  recallVerdicts(): void {
+    const { mcu, own } = this.#updates;
+    if (mcu.offer && mcu.verdict) this.#report.onVerdict("MCU", mcu.offer, mcu.verdict);
+    if (own.offer && own.verdict) this.#report.onVerdict("Ferry", own.offer, own.verdict);
+  }
+
+  #onStep({ offer }: UpdateInView, step: ReportedStep): void {
+    if (offer) this.#report.onStep(this.#deviceOf(offer), offer, step);
+  }
+
+  #deviceOf(offer: Offer): ReportedDevice {
+    return this.#updates.isOwn(offer) ? "Ferry" : "MCU";
+  }
+}
