@@ -3,8 +3,10 @@
  * busy this computer is, except for `native`: times of one run, divided. `--json` prints one object as the last line.
  */
 
+import { type CloudFigures, measureCloud } from "./cloud.js";
 import { type DownloadCost, type DownloadFigures, measureDownloadCost, measureDownloads } from "./download.js";
 import { type FlashFigures, measureFlash } from "./flash.js";
+import { type FleetFigures, measureFleet } from "./fleet.js";
 import { BAUDS, type LineFigures, measureLine } from "./line.js";
 import { type MemoryFigures, measureMemory } from "./memory.js";
 import { measureNativeLine } from "./native-line.js";
@@ -32,6 +34,12 @@ interface Figures {
   readonly download: Readonly<Record<string, DownloadFigures>>;
   /** By place: what staging an image costs the flash. */
   readonly flash: Readonly<Record<string, FlashFigures>>;
+  /** How often a device that cannot get online tries. */
+  readonly cloud: CloudFigures;
+  readonly cloudMqtt: CloudFigures;
+  /** What many devices do to one cloud and one file server. */
+  readonly fleet: FleetFigures;
+  readonly fleetMqtt: FleetFigures;
   /** How long an MCU waits for the answer to a ping: on the chip's wire at the higher rate, and by wire and baud. */
   readonly ping: {
     readonly p99Ms: number;
@@ -62,7 +70,7 @@ async function measure(progress: (text: string) => void): Promise<Figures> {
   }
   progress("the C beside its twin");
   const native = await measureThroughput();
-  progress("heap while ferrying 64 KiB and 1 MiB");
+  progress("heap while ferrying 64 KiB and 4 MiB");
   const memory = await measureMemory();
   progress("engine cost of downloading, and 1 MiB over the network");
   const downloadCost = await measureDownloadCost();
@@ -75,6 +83,10 @@ async function measure(progress: (text: string) => void): Promise<Figures> {
     return Object.fromEntries(PING_BAUDS.map((baud) => [baud, measurePings({ baud, wire, charges })]));
   };
   const pings = { typescript: pingsOver("typescript"), native: pingsOver("native") };
+  progress("how often a device in trouble tries, by cloud");
+  const [cloud, cloudMqtt] = [measureCloud("native"), measureCloud("mqtt")];
+  progress("500 devices at one cloud, by protocol");
+  const [fleet, fleetMqtt] = [measureFleet("native"), measureFleet("mqtt")];
   const { p99Ms = Number.NaN, maxMs = Number.NaN } = pings.native[PING_BAUDS[1]] ?? {};
   return {
     msPerStep: MS_PER_STEP,
@@ -87,6 +99,10 @@ async function measure(progress: (text: string) => void): Promise<Figures> {
     downloadCost,
     download,
     flash,
+    cloud,
+    cloudMqtt,
+    fleet,
+    fleetMqtt,
     ping: { p99Ms, maxMs, ...pings },
   };
 }
@@ -129,6 +145,14 @@ function print(figures: Figures): void {
         rows.push([`ping.${wire}.${baud}.${phase}`, `p99 ${round(p99Ms, 1)} ms  max ${round(maxMs, 1)} ms`]);
       }
     }
+  }
+  for (const name of ["cloud", "cloudMqtt"] as const) {
+    for (const [trouble, tries] of Object.entries(figures[name].reconnectsPerHour)) {
+      rows.push([`${name}.reconnectsPerHour.${trouble}`, String(tries)]);
+    }
+  }
+  for (const name of ["fleet", "fleetMqtt"] as const) {
+    for (const [what, value] of Object.entries(figures[name])) rows.push([`${name}.${what}`, String(value)]);
   }
   const width = Math.max(...rows.map(([name]) => name.length));
   for (const [name, value] of rows) console.log(`${name.padEnd(width)}  ${value}`);

@@ -11,7 +11,7 @@ export interface MemoryFigures {
   readonly growsWithImageBySlots: number;
 }
 
-const IMAGES = Object.freeze({ "64KiB": 64 * 1024, "1MiB": 1024 * 1024 });
+const IMAGES = Object.freeze({ "64KiB": 64 * 1024, "4MiB": 4 * 1024 * 1024 });
 
 export async function measureMemory(): Promise<MemoryFigures> {
   const source = (await bundleForXs({ path: "bench/guest/heap.ts" })).source;
@@ -39,5 +39,5 @@ export async function measureMemory(): Promise<MemoryFigures> {
     }
   }
   const growth = (name: keyof typeof IMAGES) => images[name]?.growthSlots ?? Number.NaN;
-  return { idleSlots, images, growsWithImageBySlots: growth("1MiB") - growth("64KiB") };
+  return { idleSlots, images, growsWithImageBySlots: growth("4MiB") - growth("64KiB") };
 }

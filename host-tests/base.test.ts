@@ -526,6 +526,14 @@ describe("JSON from outside", () => {
     assert.isUndefined(parseJson(`[${'{"a":'.repeat(JSON_DEPTH_MAX)}1${"}".repeat(JSON_DEPTH_MAX)}]`));
   });
 
+  it("has the properties that were named", () => {
+    const value = parseJson('{"a":{"a":1,"x":[{"b":2}]},"b":[{"a":3}],"y":4}', ["a", "b"]);
+    assert.isTrue(isRecord(value));
+    assert.deepInclude(value, { b: [{ a: 3 }] });
+    assert.deepInclude((value as { a: object }).a, { a: 1 });
+    assert.isUndefined(parseJson("{", ["a"]));
+  });
+
   it("takes brackets in strings for letters", () => {
     const text = `${"[".repeat(100)}\\"{{"`;
     assert.deepEqual(parseJson(JSON.stringify({ [text]: [text] })), { [text]: [text] });

@@ -55,7 +55,7 @@ describe("A product's configuration", () => {
   it("takes all that there is to choose", () => {
     const given = {
       takenPins: { "25": "the relay" },
-      cloud: { transport: "mqtt", host: "broker.example", allowPlain: true, pinNames: { "5": "temperature" } },
+      cloud: { transport: "mqtt" as const, host: "broker.example", allowPlain: true, pinNames: { "5": "temperature" } },
       report: { event: "update", metadata: "update", vpin: 127 },
       authority: "ca.der",
     };

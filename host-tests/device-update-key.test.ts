@@ -19,7 +19,7 @@ const ORDER = "ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551"
 
 describe("The key that images of Ferry are signed with", () => {
   it("is none where the product names none", () => {
-    for (const given of [undefined, ""]) assert.equal(parseUpdateKey(given), "none");
+    for (const given of [undefined, "", "none"]) assert.equal(parseUpdateKey(given), "none");
   });
 
   it("is read in hexadecimal and in base64", () => {

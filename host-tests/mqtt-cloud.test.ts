@@ -2,6 +2,7 @@
 
 import { assert } from "chai";
 import { ConnackCode } from "../host/peers/mqtt-broker.js";
+import { publish } from "../host/peers/mqtt-packets.js";
 import { asciiBytes } from "../host/sim/ascii.js";
 import { FailureCode } from "../src/base/failure-code.js";
 import { PING_ANSWER_MS } from "../src/cloud/mqtt/client.js";
@@ -435,6 +436,21 @@ describe("The MQTT cloud, up", () => {
     assert.deepEqual(heard, ["pin 9=still here"]);
     assert.equal(cloud.counters.notUnderstood, odd.length);
     assert.equal(cloud.counters.received, odd.length + 1);
+  });
+
+  it("takes values and offers that the broker had kept, but no commands: they would come again after each restart", () => {
+    const { clock, broker, cloud, heard, goUp } = makeMqttBench();
+    goUp();
+    for (const topic of ["ds/V1", "reboot", "reconfigure"]) {
+      broker.sendRaw(publish(`downlink/${topic}`, "1", undefined, true));
+    }
+    broker.sendRaw(publish("downlink/ota/json", '{"url":"https://h/f.bin","size":7}', 5, true));
+    clock.advance(SETTLE_MS);
+    assert.deepEqual(heard, [
+      "pin 1=1",
+      'offer {"url":"https://h/f.bin","sizeBytes":7,"type":"","version":"","build":""}',
+    ]);
+    assert.equal(cloud.counters.notUnderstood, 2);
   });
 
   it("drops what is longer than it said it could take, and stays", () => {

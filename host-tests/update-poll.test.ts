@@ -162,11 +162,7 @@ describe("An update poll", () => {
       ["with JSON of something else", { files: { [PATH]: jsonFile([FILE]) } }, /no offer/],
       ["with JSON of a thousand levels", { files: { [PATH]: jsonFile("[".repeat(1_000)) } }, /no offer/],
       ["with a digest that is none", { files: { [PATH]: jsonFile({ ...FILE, sha256: 7 }) } }, /no offer/],
-      [
-        "with a file that does not end",
-        { files: { [PATH]: jsonFile(`${" ".repeat(10_000)}{}`) } },
-        /longer than 2048/,
-      ],
+      ["with a file that does not end", { files: { [PATH]: jsonFile(`${" ".repeat(10_000)}{}`) } }, /longer than 2048/],
       ["with silence", { stallAtByte: { byte: 10, times: 1 } }, /no answer within 60 seconds/],
       ["with a reset", { cutAtByte: { byte: 10, times: 1 } }, /./],
       ["with a refusal", { refusesConnections: { times: 1 } }, /./],

@@ -271,14 +271,14 @@ export interface TlsConnectionOptions extends SocketOptions {
 /** Throws where there is no memory for it; everything else is told by onError. */
 export type TlsConnectionClass = new (options: TlsConnectionOptions) => Socket;
 
-// ---- embedded:network/mqtt/client ---------------------------------------------------------------------------
+// ---- MQTT -----------------------------------------------------------------------------------------------------
 
 /**
  * One connection to one broker, MQTT 3.1.1 with a clean session, over TCP or TLS; after an error the client is dead.
- * On the device the SDK's client behind a thin adapter (payloads come to it in parts, and are put together there).
+ * Ferry's own, over a socket (cloud/mqtt/client.ts says why not the SDK's); on Node also npm's.
  */
 export interface MqttClient {
-  /** False when there is no room now; nothing was taken then. The bytes are copied. */
+  /** QoS 0. False when there is no room now, or no session; nothing was taken then. The bytes are copied. */
   publish(topic: string, payload: Uint8Array): boolean;
   /** Final and idempotent: nothing is called back any more. */
   close(): void;
@@ -300,8 +300,11 @@ export interface MqttOptions {
   payloadBytesMax: number;
   /** The session stands and what was asked for is subscribed. */
   onReady(): void;
-  /** Valid during the call. */
-  onMessage(topic: string, payload: Uint8Array): void;
+  /**
+   * Valid during the call. May come before onReady: some clouds send devices elsewhere as soon as they are in.
+   * `isKept`: it was published before the subscription, at some time, and the broker tells every newcomer.
+   */
+  onMessage(topic: string, payload: Uint8Array, isKept: boolean): void;
   onDropped(topic: string, length: number): void;
   /** Once, and the client is dead. `detail` is for people. */
   onError(problem: MqttProblem, detail: string): void;

@@ -12,13 +12,13 @@ import { assert } from "chai";
 import type { Oddities } from "../../host/peers/file-response.js";
 import type { McuBehavior } from "../../host/peers/mcu-behavior.js";
 import { ProductBench, REGION_HOST, TOKEN } from "../../host/peers/product-bench.js";
-import type { CloudMood } from "../../host/peers/shipping-cloud.js";
+import type { CloudCounts, CloudMood } from "../../host/peers/shipping-cloud.js";
 import { FIRMWARE_PATH } from "../../host/peers/workbench.js";
 import type { CloudProtocol } from "../../host/sim/connectivity.js";
 import { Random } from "../../host/sim/random.js";
 
 const SEEDS =
-  process.env.CLOUD_SWARM_SEEDS?.split(",").map(Number) ?? Array.from({ length: 40 }, (_, index) => index + 1);
+  process.env.CLOUD_SWARM_SEEDS?.split(",").map(Number) ?? Array.from({ length: 60 }, (_, index) => index + 1);
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
 const BAD_HOURS_MAX = 6;
@@ -28,8 +28,9 @@ const GOOD_HOURS_MAX = 60;
 const CLOUD_RESTARTS_EVERY_MS = 6 * HOUR_MS;
 const IMAGE_BYTES_MAX = 40_000;
 /** Of one device: heartbeats are 90 of them, and a login brings eight. */
-const MESSAGES_PER_HOUR_MAX = 900;
-const LOGINS_PER_HOUR_MAX = 120;
+const MESSAGES_PER_HOUR_MAX = 400;
+/** A ring of redirects makes four of each try, and whatever restarts begins its pauses anew. */
+const LOGINS_PER_HOUR_MAX = 200;
 
 function drawMcu(random: Random, chunks: number): Partial<McuBehavior> {
   const fault = () => ({ index: random.below(chunks), times: 1 + random.below(2) });
@@ -76,10 +77,11 @@ function drawMood(random: Random): CloudMood {
   return moods[random.below(moods.length)] as CloudMood;
 }
 
+function nothing(): void {}
+
 /** Something that happens to the product; returns how it is made good. */
 function strike(bench: ProductBench, random: Random): () => void {
   const { air, clouds, device, home, mcu, network, server } = bench;
-  const nothing = () => {};
   const mishaps: (() => () => void)[] = [
     () => {
       air.remove(home);
@@ -119,19 +121,15 @@ function strike(bench: ProductBench, random: Random): () => void {
     },
     () => {
       server.behavior = { ...server.behavior, ...drawServer(random, bench.image.length) };
-      return () => {
-        server.behavior = { files: { [FIRMWARE_PATH]: { bytes: bench.image } } };
-      };
+      return () => healServer(bench);
     },
     () => {
       mcu.reset();
       return nothing;
     },
     () => {
-      if (device.power.on) device.powerOff();
-      return () => {
-        if (!device.power.on) device.powerOn();
-      };
+      device.powerOff();
+      return nothing;
     },
     () => {
       const operation = device.power.operations + 1 + random.below(14);
@@ -166,7 +164,12 @@ function endureBadHours(bench: ProductBench, random: Random): void {
   remedies.clear();
 }
 
+function healServer({ server, image }: ProductBench): void {
+  server.behavior = { files: { [FIRMWARE_PATH]: { bytes: image } } };
+}
+
 function calmDown(bench: ProductBench): void {
+  healServer(bench);
   const { behavior } = bench.mcu;
   for (const knob of ["answersFalse", "losesResult", "ignores", "reboot", "crash"]) {
     for (const name of Object.keys(behavior)) {
@@ -174,7 +177,8 @@ function calmDown(bench: ProductBench): void {
     }
   }
   behavior.losesFinishResult = false;
-  if (!bench.device.power.on) bench.device.powerOn();
+  // Zephyr's client gives up for good when its NCP vanishes in the middle of its bring-up: its owner helps.
+  if (/silent for good/.test(bench.mcu.log.at(-1) ?? "")) bench.mcu.reset();
 }
 
 function mostWithin(timesMs: readonly number[], spanMs: number): number {
@@ -199,6 +203,7 @@ function runSeed(protocol: CloudProtocol, seed: number) {
     imageBytes,
     seed,
     mcu: drawMcu(random, Math.ceil(imageBytes / 1024)),
+    server: random.chance(0.5) ? drawServer(random, imageBytes) : {},
     powerReturnsAfterMs: 1_000 + random.below(20_000),
   });
   const { clock, mcu } = bench;
@@ -233,42 +238,43 @@ function runSeed(protocol: CloudProtocol, seed: number) {
   const messagesPerHour = mostWithin(messages, HOUR_MS);
   assert.isAtMost(messagesPerHour, MESSAGES_PER_HOUR_MAX, `${what}: a storm of messages`);
   assert.isAtMost(loginsPerHour, LOGINS_PER_HOUR_MAX, `${what}: a storm of logins`);
+  const ofClouds = (name: keyof CloudCounts) => bench.clouds.reduce((sum, { counts }) => sum + counts[name], 0);
   return {
-    struck: Object.values(mcu.fired).reduce((sum, times) => sum + (times ?? 0), bench.cuts.length),
-    verdicts: bench.count("verdict"),
-    messagesPerHour,
-    loginsPerHour,
-    logins: logins.length,
+    figures: { verdicts: bench.count("verdict"), messagesPerHour, loginsPerHour, logins: logins.length },
+    /** What has struck. */
+    fired: {
+      mcuFaults: Object.values(mcu.fired).reduce((sum, times) => sum + (times ?? 0), 0),
+      serverFaults: Object.values(bench.server.fired).reduce((sum, times) => sum + times, 0),
+      powerCuts: bench.cuts.length,
+      wifiLosses: bench.air.counts.lost,
+      unknownNames: bench.network.counts.unresolved,
+      hangUps: ofClouds("hangUps"),
+      redirects: ofClouds("redirects"),
+      refusedLogins: ofClouds("refusedLogins"),
+      offersAgain: bench.clouds.reduce((sum, { offersMade }) => sum + offersMade, -1),
+    },
   };
+}
+
+/** By name, the sums of what runs have counted. */
+function sumUp(runs: readonly Readonly<Record<string, number>>[]): Record<string, number> {
+  const sums: Record<string, number> = {};
+  for (const run of runs) for (const [name, count] of Object.entries(run)) sums[name] = (sums[name] ?? 0) + count;
+  return sums;
 }
 
 describe("A swarm of faults around a cloud", () => {
   for (const protocol of ["native", "mqtt"] as const) {
     it(`leaves the device online and up to date, installed once, every verdict told, over ${protocol}`, () => {
       const runs = SEEDS.map((seed) => runSeed(protocol, seed));
+      const sums = sumUp(runs.map(({ fired }) => fired));
       if (process.env.CLOUD_SWARM_FIGURES) {
-        for (const name of ["struck", "verdicts", "messagesPerHour", "loginsPerHour", "logins"] as const) {
-          const values = runs.map((run) => run[name]);
-          console.log(
-            name,
-            "most",
-            Math.max(...values),
-            "sum",
-            values.reduce((a, b) => a + b),
-          );
-        }
+        const most = (name: "messagesPerHour" | "loginsPerHour") =>
+          Math.max(...runs.map(({ figures }) => figures[name]));
+        console.log(sums, sumUp(runs.map(({ figures }) => figures)), most("messagesPerHour"), most("loginsPerHour"));
       }
       if (SEEDS.length === 1) return;
-      assert.isAbove(
-        runs.reduce((sum, { struck }) => sum + struck, 0),
-        SEEDS.length,
-        "hardly a fault struck",
-      );
-      assert.isAbove(
-        runs.reduce((sum, { logins }) => sum + logins, 0),
-        4 * SEEDS.length,
-        "hardly a connection was lost",
-      );
+      for (const [name, count] of Object.entries(sums)) assert.isAbove(count, SEEDS.length / 20, `hardly any ${name}`);
     }).timeout(600_000);
   }
 });

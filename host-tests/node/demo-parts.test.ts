@@ -115,6 +115,7 @@ describe("The demo's arguments", () => {
       cutAfter: undefined,
       flakySeed: undefined,
       https: false,
+      cloud: "native",
       engine: "node",
       out: "ferry-demo",
       json: false,

@@ -16,6 +16,8 @@ const ENTRY = "host/cli/ferry.ts";
 const PROGRAM = "build/run/host/cli/ferry/host/cli/ferry.js";
 const TAGGED = { type: "TMPL0123456789", version: "3.1.4", build: "Dec  1 2026 08:00:00" };
 const DEFAULT_BYTES = 256 * 1024;
+/** What the cloud hears of an update. */
+const TOLD = ["accepted", "downloaded", "transferring", "succeeded"].map((word) => `MCU 2.0.0: ${word}`);
 
 interface Result {
   readonly exitCode: number | null;
@@ -99,6 +101,7 @@ describe("The demo", () => {
         .digest("hex");
       for (const wanted of [
         /storage +data +littlefs +0x3d0000 +0x400000 +192 KiB/,
+        /cloud {2}the device is online, and runs 1\.0\.0\n.*cloud {2}offers 2\.0\.0, 262144 bytes\n/,
         /GET http:\/\/127\.0\.0\.1:\d+\/firmware\.bin/,
         /ferry {2}UART at 460800 baud/,
         /ferry {2}fetched +\d+ %/,
@@ -107,6 +110,7 @@ describe("The demo", () => {
         /ferry {2}ferried 100 %/,
         /mcu {4}digests: MD5 same, SHA-256 same, CRC-32 same/,
         /mcu {4}boot 2: 2\.0\.0/,
+        /cloud {2}the device is online, and runs 2\.0\.0\n.*cloud {2}hears of "MCU 2\.0\.0: succeeded"\n/,
         new RegExp(`offered +${DEFAULT_BYTES} {2}${sha256}\nrunning +${DEFAULT_BYTES} {2}${sha256}\n`),
       ]) {
         assert.match(result.stdout, wanted);
@@ -124,10 +128,11 @@ describe("The demo", () => {
       const { stdout } = await run("--json");
       assert.strictEqual(stdout.trimEnd().split("\n").length, 1);
       const summary: Summary = JSON.parse(stdout);
-      assert.deepEqual(Object.keys(summary), ["ok", "image", "mcu", "download", "transfer", "cuts", "engine"]);
+      assert.deepEqual(Object.keys(summary), ["ok", "image", "mcu", "download", "transfer", "cuts", "cloud", "engine"]);
       assert.strictEqual(summary.mcu.version, "2.0.0");
       assert.deepEqual(summary.download, { bytes: DEFAULT_BYTES, requests: 1 });
       assert.strictEqual(summary.cuts, 0);
+      assert.deepEqual(summary.cloud, { protocol: "native", logins: 1, told: TOLD });
       const { chunks, resends, virtualMs, payloadShare } = summary.transfer;
       assert.deepEqual([chunks, resends], [256, 0]);
       assert.isAbove(virtualMs, (DEFAULT_BYTES * 10 * 1000) / 460800, "no faster than the line");
@@ -202,7 +207,7 @@ describe("The demo", () => {
     });
 
     it("survives a cut when the MCU has just taken the image", async () => {
-      const { exitCode, stdout } = await run(file, "--cut", String(operations - 1));
+      const { exitCode, stdout } = await run(file, "--cut", String(operations - 3));
       assert.strictEqual(exitCode, 0);
       assert.match(stdout, /the MCU has taken the image.*\n.*power {2}FAILS/);
       assert.match(stdout, /download 100000 bytes in 1 request\n/);
@@ -282,6 +287,25 @@ describe("The demo", () => {
     });
   });
 
+  describe("with --cloud mqtt", () => {
+    it("does the same over MQTT, on both engines", async () => {
+      const image = makeFirmware(12_345, TAGGED, 16);
+      for (const engine of ["node", "xs"]) {
+        const { cloud, download } = await succeed(
+          image,
+          store("mqtt.bin", image),
+          "--cloud",
+          "mqtt",
+          "--engine",
+          engine,
+        );
+        assert.deepInclude(cloud, { protocol: "mqtt", logins: 1 });
+        assert.strictEqual(cloud.told.at(-1), "MCU 3.1.4: succeeded");
+        assert.deepEqual(download, { bytes: 12_345, requests: 1 });
+      }
+    });
+  });
+
   describe("with --engine xs", () => {
     it("does the same on a real XS engine, and shows its meter", async () => {
       const image = makeFirmware(12_345, TAGGED, 9);
@@ -314,7 +338,10 @@ describe("The demo", () => {
     it("says where and why, with exit code 1, and leaves no image", async () => {
       const { exitCode, stdout } = await run(store("ncp.bin", forNcp));
       assert.strictEqual(exitCode, 1);
-      assert.match(stdout, /\nUpdate failed at stage verify, cause mismatch, byte \d+: its tag says .* for the NCP/);
+      assert.match(
+        stdout,
+        /\nUpdate failed at stage verify, cause mismatch, byte \d+: it is firmware of Ferry itself, offered for the MCU/,
+      );
       assert.isFalse(existsSync(join(out, "received.bin")));
     });
 
@@ -354,6 +381,7 @@ describe("The demo", () => {
       ["no cut", () => ["--cut", "0"], /--cut "0" is not a whole number of 1 or more/],
       ["a seed that is none", () => ["--flaky=x"], /--flaky "x" is not a whole number of 0 to 4294967295/],
       ["a seed without its equals sign", () => ["a.bin", "--flaky", "2"], /one file at a time, and "2" is a second/],
+      ["another cloud", () => ["--cloud", "iot"], /--cloud "iot" is unknown: use native or mqtt/],
       ["another engine", () => ["--engine", "v8"], /--engine "v8" is unknown: use node or xs/],
       ["an unknown option", () => ["--colour"], /unknown option --colour: see --help/],
       ["an unknown letter", () => ["-x"], /unknown option -x/],
@@ -376,7 +404,7 @@ describe("The demo", () => {
   it("explains itself with --help", async () => {
     const { exitCode, stdout, stderr } = await run("--help");
     assert.deepEqual([exitCode, stderr], [0, ""]);
-    const flags = ["--baud", "--chunk", "--cut", "--flaky", "--https", "--engine", "--out", "--json"];
+    const flags = ["--baud", "--chunk", "--cut", "--flaky", "--https", "--cloud", "--engine", "--out", "--json"];
     for (const word of [...flags, "payloadShare", "Exit codes"]) assert.include(stdout, word);
   });
 

@@ -16,11 +16,13 @@ import { FrameDecoder } from "../../src/frame/decoder.js";
 import { prefetchStatusOf } from "../../src/mcu/service.js";
 import { type Call, type CallName, callNames, calls } from "../../src/rpc/catalogue.js";
 import { OPCODE_INVOKE, OPCODE_ONEWAY, PrefetchStatus, RpcStatus } from "../../src/rpc/protocol.js";
+import { parsePartitionCsv } from "../../src/store/partition-csv.js";
 import { imageBytesMax } from "../../src/store/place.js";
 import { IMAGE_RECOVERY } from "../../src/store/recovery.js";
 import { SELF_RECOVERY } from "../../src/update/self-recovery.js";
 import { UPDATE_RECOVERY } from "../../src/update/update-recovery.js";
 import { OnlineBench } from "../support/online-bench.js";
+import { accepted } from "../support/partitions.js";
 import { NEW_VERSION, SelfBench, urlOf } from "../support/self-bench.js";
 import { anchorsOf, codeBlocksOf, DOCUMENTS, linkTargetsOf, read, rowsOf } from "./documents.js";
 
@@ -265,7 +267,9 @@ describe("docs/porting.md", () => {
     const rows = rowsOf("docs/porting.md", "key", "default", "meaning");
     const flatten = (value: object, path: string): [string, string][] =>
       Object.entries(value).flatMap(([name, inner]) =>
-        typeof inner === "object" ? flatten(inner, `${path}${name}.`) : [[path + name, JSON.stringify(inner)]],
+        typeof inner === "object" && Object.keys(inner).length > 0
+          ? flatten(inner, `${path}${name}.`)
+          : [[path + name, JSON.stringify(inner)]],
       );
     assert.deepEqual(
       rows.map(([key, value]) => [key, value]),
@@ -286,9 +290,22 @@ describe("docs/porting.md", () => {
     }
   });
 
-  it("tells how many certificate authorities are trusted", () => {
-    assert.lengthOf(JSON.parse(read("manifest.json")).data["*"], 10);
-    assert.match(read("docs/budgets.md"), /ten certificate\s+authorities/);
+  it("tells which certificate authorities are trusted, and how to have others", () => {
+    const option = "CONFIG_MBEDTLS_CERTIFICATE_BUNDLE_DEFAULT_CMN";
+    assert.include(read("sdkconfig/sdkconfig.defaults"), `${option}=y`);
+    assert.include(read("docs/porting.md"), `\`${option}\``);
+  });
+
+  it("tells the slot's size of each partition table, and the storage's", () => {
+    const sizeText = (bytes: number) => (bytes % 2 ** 20 === 0 ? `${bytes / 2 ** 20} MiB` : `${bytes / 1024} KiB`);
+    const rows = rowsOf("docs/porting.md", "flash", "partitions", "app slot", "for images");
+    assert.lengthOf(rows, 3);
+    for (const [flash = "", link = "", slot, storage] of rows) {
+      const file = linkTargetsOf(link)[0]?.replace("../", "") ?? assert.fail("no table");
+      const table = accepted(parsePartitionCsv(read(file), { flashBytes: Number.parseInt(flash, 10) * 2 ** 20 }));
+      assert.equal(slot, sizeText(table.findByLabel("ota_1")?.size ?? 0));
+      assert.equal(storage, sizeText(table.findByLabel("storage")?.size ?? 0));
+    }
   });
 });
 

@@ -11,8 +11,8 @@ export function parsePackets(stream: Uint8Array, pieceOf: () => number): string[
   const sink: PacketSink = {
     onConnack: (code) => out.push(`connack ${code}`),
     onSuback: (id, codes) => out.push(`suback ${id} ${codes.join()}`),
-    onPublish: (topic, payload, id) => out.push(`publish ${topic} ${asciiText(payload)} ${id}`),
-    onTooLong: (topic, length, id) => out.push(`too long ${topic} ${length} ${id}`),
+    onPublish: (topic, payload, { id }) => out.push(`publish ${topic} ${asciiText(payload)} ${id}`),
+    onTooLong: (topic, length, { id }) => out.push(`too long ${topic} ${length} ${id}`),
     onOther: () => out.push("other"),
     onBroken: () => out.push("broken"),
   };

@@ -86,7 +86,9 @@ class NodeMqttClient implements MqttClient {
     });
     this.#client = new NpmClient(() => this.#socket, npmOptions(options));
     this.#client.on("connect", () => this.#subscribe());
-    this.#client.on("message", (topic, payload) => this.#tell(() => this.#onMessage(topic, payload)));
+    this.#client.on("message", (topic, payload, { retain }) => {
+      this.#tell(() => this.#onMessage(topic, payload, retain));
+    });
     this.#client.on("error", (error) => {
       this.#cause ??= error;
       this.#socket.destroy();
@@ -115,10 +117,10 @@ class NodeMqttClient implements MqttClient {
     );
   }
 
-  #onMessage(topic: string, payload: Uint8Array): void {
+  #onMessage(topic: string, payload: Uint8Array, isKept: boolean): void {
     const { payloadBytesMax, onMessage, onDropped } = this.#options;
     if (payload.length > payloadBytesMax) onDropped(topic, payload.length);
-    else onMessage(topic, payload);
+    else onMessage(topic, payload, isKept);
   }
 
   get #problem(): [MqttProblem, string] {

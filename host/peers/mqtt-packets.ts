@@ -156,12 +156,13 @@ export function suback(id: number, codes: readonly number[]): Uint8Array {
   return mqttPacket(0x90, [id >> 8, id & 0xff], codes);
 }
 
-/** An id makes it QoS 1. */
-export function publish(topic: string, payload: string | Uint8Array, id?: number): Uint8Array {
+/** An id makes it QoS 1. `retain`: as a broker sends what it had kept. */
+export function publish(topic: string, payload: string | Uint8Array, id?: number, retain = false): Uint8Array {
   const name = encodeUtf8(topic);
   const bytes = typeof payload === "string" ? encodeUtf8(payload) : payload;
   const idBytes = id === undefined ? [] : [id >> 8, id & 0xff];
-  return mqttPacket(id === undefined ? 0x30 : 0x32, [name.length >> 8, name.length & 0xff], name, idBytes, bytes);
+  const head = (id === undefined ? 0x30 : 0x32) | (retain ? 1 : 0);
+  return mqttPacket(head, [name.length >> 8, name.length & 0xff], name, idBytes, bytes);
 }
 
 export function pingresp(): Uint8Array {

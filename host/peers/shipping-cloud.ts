@@ -77,13 +77,18 @@ export class ShippingCloud {
   /** When devices have said something. */
   readonly messages: { readonly atMs: number; readonly token: string }[] = [];
   offersMade = 0;
+  /** Gets each line of its log. */
+  onLog: (text: string) => void = () => {};
   readonly #front: Front;
 
   constructor(clock: Clock, server: NativeCloudServer | Broker) {
     const events: FrontEvents = {
       onMessage: (token) => this.messages.push({ atMs: clock.now(), token }),
       onVersion: (version, token) => this.#onVersion(version, token),
-      onEvent: (text, token) => this.timeline.push({ atMs: clock.now(), token, text }),
+      onEvent: (text, token) => {
+        this.timeline.push({ atMs: clock.now(), token, text });
+        this.onLog(`hears of "${text}"`);
+      },
     };
     this.#front = server instanceof NativeCloudServer ? new NativeFront(server, events) : new MqttFront(server, events);
   }
@@ -129,6 +134,7 @@ export class ShippingCloud {
 
   #onVersion(version: string, token: string): void {
     this.versions.set(token, version);
+    this.onLog(`the device is online, and runs ${version || "firmware without a name"}`);
     this.#offerTo(token);
   }
 
@@ -136,6 +142,7 @@ export class ShippingCloud {
     const { shipment } = this;
     if (!shipment || this.versions.get(token) === shipment.version) return;
     this.offersMade++;
+    this.onLog(`offers ${shipment.version || "firmware without a name"}, ${shipment.sizeBytes} bytes`);
     this.#front.offer(shipment, token);
   }
 }

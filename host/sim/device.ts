@@ -147,7 +147,9 @@ export class SimDevice {
     return this.#resetReason;
   }
 
+  /** Nothing while it has power. */
   powerOn(): void {
+    if (this.#cpu) return;
     if (!this.power.on) this.power.restore();
     this.#resetReason = "power";
     this.#bootLater();

@@ -6,11 +6,17 @@
  */
 export const JSON_DEPTH_MAX = 8;
 
-/** `undefined` for text that is not JSON, or deeper than JSON_DEPTH_MAX. */
-export function parseJson(text: string): unknown {
+/**
+ * `undefined` for text that is not JSON, or deeper than JSON_DEPTH_MAX.
+ *
+ * `names`: for text from outside, the only properties that anybody will read. XS leaves out all others, and must: it never
+ * forgets a name that it has met as a property's, and restarts the chip when its table of names is full. Other engines
+ * take no notice of an array there.
+ */
+export function parseJson(text: string, names?: readonly string[]): unknown {
   if (depthOf(text) > JSON_DEPTH_MAX) return undefined;
   try {
-    return JSON.parse(text);
+    return JSON.parse(text, names as Parameters<typeof JSON.parse>[1]);
   } catch {
     return undefined;
   }

@@ -11,9 +11,7 @@
  * poll ends by an answer, an error, POLL_MS, or FILE_BYTES_MAX; the next comes in its time, whatever became of this one.
  */
 
-import { parseJson } from "../base/json.js";
 import { type ParsedUrl, parseUrl, resolveUrl } from "../base/url.js";
-import { decodeUtf8 } from "../base/utf8.js";
 import { type Offer, sameContent } from "../image/offer.js";
 import type { Clock, HttpClient, HttpClientClass, Io, TimerHandle } from "../ports.js";
 import { offerFromJson } from "./offer-json.js";
@@ -226,7 +224,7 @@ export class UpdatePoll {
   }
 
   #onFile(target: ParsedUrl): void {
-    const offer = offerFromJson(parseJson(decodeUtf8(this.#body, 0, this.#length)));
+    const offer = offerFromJson(this.#body.subarray(0, this.#length));
     if (!offer) {
       this.counters.notUnderstood++;
       return this.#fail(`what ${target.host} sent is no offer`);

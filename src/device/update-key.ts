@@ -22,7 +22,7 @@ export type UpdateKey = Uint8Array | "none" | "unusable";
 
 /** `given`: the value of `config.ferry.updateKey`, whatever it is; in hexadecimal or base64. */
 export function parseUpdateKey(given: unknown): UpdateKey {
-  if (given === undefined || given === "") return "none";
+  if (given === undefined || given === "" || given === "none") return "none";
   if (typeof given !== "string") return "unusable";
   const key = given.length === 2 * KEY_BYTES ? fromHex(given) : fromBase64(given);
   return key?.length === KEY_BYTES && key[0] === UNCOMPRESSED ? key : "unusable";

@@ -23,6 +23,8 @@ import {
 export const STATE_REPEAT_MS = 30_000;
 /** A pause before a retry is up to so much longer by chance: a fleet that lost its cloud should not return as one. */
 const RETRY_JITTER = 0.5;
+/** The cloud's at least by this: it is the one thing that all of them have in common. */
+const CLOUD_SPREAD_MS = 10_000;
 
 /** What a network or a cloud says of one start(). */
 export interface LinkEvents {
@@ -214,8 +216,9 @@ export class Lifecycle {
   #waitFor({ wait, ms }: LifecycleEffect & { do: "wait" }): void {
     const { clock, random } = this.#options;
     clock.clear(this.#wait);
-    const delayMs = wait === "retry" ? ms * (1 + RETRY_JITTER * random()) : ms;
-    this.#wait = clock.set(() => this.#handle({ kind: "timeout", wait }), delayMs);
+    const spreadMs = this.#state.phase === "connecting-cloud" ? CLOUD_SPREAD_MS : 0;
+    const jitterMs = wait === "retry" ? Math.max(spreadMs, RETRY_JITTER * ms) * random() : 0;
+    this.#wait = clock.set(() => this.#handle({ kind: "timeout", wait }), ms + jitterMs);
   }
 
   #netEvents(): LinkEvents {

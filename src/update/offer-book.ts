@@ -4,7 +4,7 @@
  * installed again, and what has failed must not be tried in a loop.
  *
  * A way that fails (no network, a silent MCU) may be better tomorrow; an image that the device has given back never is.
- * The rule is an ordered table, the first row that fits wins, and docs/cloud.md shows it. Offers by hand do not come
+ * The rule is an ordered table, the first row that fits wins, and docs/recovery.md shows it. Offers by hand do not come
  * here. What became of each content is kept in a record:
  *
  *   entry, the oldest first | u32 digest | u32 name | u8 outcome | u8 tries | u32 seconds since the last |

@@ -93,7 +93,7 @@ export class UpdateReport {
   onVerdict(device: ReportedDevice, offer: Offer, verdict: Verdict): void {
     const text = textOf(device, offer, wordsOf(verdict));
     const { verdicts, steps, waiting } = this.#memory;
-    if (text === verdicts[device]) return;
+    if (!this.#isWanted || text === verdicts[device]) return;
     const { [device]: _, ...otherSteps } = steps;
     this.#dropSteps(device);
     if (waiting.length >= WAITING_MAX) this.#toldNow = Math.max(0, this.#toldNow - 1);
@@ -111,7 +111,7 @@ export class UpdateReport {
     const { verdicts, steps } = this.#memory;
     const isOfSame = STEPS.some((known) => steps[device] === textOf(device, offer, known));
     const isLate = STEPS.slice(STEPS.indexOf(step)).some((later) => steps[device] === textOf(device, offer, later));
-    if (isLate) return;
+    if (!this.#isWanted || isLate) return;
     const { [device]: _, ...otherVerdicts } = verdicts;
     this.#remember({ verdicts: isOfSame ? verdicts : otherVerdicts, steps: { ...steps, [device]: text } });
     this.#dropSteps(device);
@@ -123,7 +123,7 @@ export class UpdateReport {
   onNotTaken(device: ReportedDevice, offer: Offer, reason: string): void {
     const text = textOf(device, offer, `not taken: ${reason}`);
     const { reasons } = this.#memory;
-    if (reasons.includes(text)) return;
+    if (!this.#isWanted || reasons.includes(text)) return;
     this.#remember({ reasons: [...reasons, text].slice(-REASONS_MAX) });
     this.#passing = [...this.#passing, text].slice(-REASONS_MAX);
     this.#pump();
@@ -145,6 +145,11 @@ export class UpdateReport {
 
   close(): void {
     this.onCloudLost();
+  }
+
+  get #isWanted(): boolean {
+    const { event, metadata, vpin } = this.#options.target;
+    return event !== undefined || metadata !== undefined || vpin !== undefined;
   }
 
   #pump(): void {

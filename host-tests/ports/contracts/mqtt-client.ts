@@ -61,7 +61,7 @@ export function describeMqttClientContract(name: string, makeFixture: () => Mqtt
         topics: [TOPIC],
         payloadBytesMax: PAYLOAD_BYTES_MAX,
         onReady: () => log.push("ready"),
-        onMessage: (topic, payload) => log.push(`${topic}=${asciiText(payload)}`),
+        onMessage: (topic, payload, isKept) => log.push(`${topic}=${asciiText(payload)}${isKept ? " (kept)" : ""}`),
         onDropped: (topic, length) => log.push(`dropped ${topic} ${length}`),
         onError: (problem) => log.push(problem),
         ...options,
@@ -242,6 +242,13 @@ export function describeMqttClientContract(name: string, makeFixture: () => Mqtt
           sentOf("puback").map(({ id }) => id),
           [7, 65_535],
         );
+      });
+
+      test("says of a message that the broker had kept it", function* () {
+        yield* logIn();
+        send(publish("a", "1", undefined, true), publish("b", "2", 8, true), publish("c", "3"));
+        yield;
+        assert.deepEqual(log, ["a=1 (kept)", "b=2 (kept)", "c=3"]);
       });
 
       test("goes on behind messages without a payload", function* () {

@@ -11,6 +11,7 @@ export type PlainNews =
 export type DemoEvent =
   | { readonly source: "ferry"; readonly atMs: number; readonly news: PlainNews }
   | { readonly source: "mcu"; readonly atMs: number; readonly text: string }
+  | { readonly source: "cloud"; readonly atMs: number; readonly text: string }
   /** Power has failed at this durable operation, or, without one, is back. */
   | { readonly source: "power"; readonly atMs: number; readonly cutAt?: CutPlace };
 

@@ -4,13 +4,15 @@ import { BAUD_MAX, BAUD_MIN } from "../../../src/mcu/link.js";
 import { CHUNK_BYTES_MAX } from "../../../src/mcu/service.js";
 import { printable } from "../../../src/store/partition-rules.js";
 import { healthyMcu } from "../../peers/mcu-behavior.js";
+import type { CloudProtocol } from "../../sim/connectivity.js";
 import { BadInput, numberOf, sortArguments } from "../arguments.js";
 
 export const OUT_DEFAULT = "ferry-demo";
 export const RECEIVED_FILE = "received.bin";
 export const SUMMARY_FILE = "summary.json";
 
-export const HELP = `Ferry's demo: a firmware update from a web server, through a simulated ESP32, into its MCU.
+export const HELP = `Ferry's demo: a cloud offers a firmware update, and Ferry brings it from a web server, through a simulated ESP32, into
+its MCU.
 
 usage: npm run demo -- [FILE] [options]
 
@@ -24,6 +26,7 @@ image says which firmware it is; an image without one is offered, and reported b
   --flaky[=SEED] gives server and network a bad day, which a seed repeats: requests are answered with 503, stall, or
                  are cut, and the update has to come through
   --https        serves over TLS, with a certificate authority that is made for this run
+  --cloud NAME   what the device speaks to its cloud, which is simulated: native (default), Blynk's own protocol, or mqtt
   --engine NAME  node (default): a real HTTP server on loopback, time as fast as this computer
                  xs: everything inside a real XS engine, the network simulated (of TLS only its time), and the
                  engine's meter shown (slow)
@@ -36,7 +39,8 @@ The summary: "ok"; "image" as served and "mcu" as received and run ("crc32" is a
 brought all bytes: chunks stored, chunks sent again, milliseconds of virtual time from the first write to the accepted
 Finish, and "payloadShare", the image's bits over all bits on the UART's line to the MCU meanwhile, start and stop bits
 included (8 of 10 is the limit); "cuts": power cuts that struck; "network", with --flaky: connections cut, connections
-stalled, and requests answered with 503; "engine"; "failure", when it failed.
+stalled, and requests answered with 503; "cloud": its protocol, how often the device has logged in, and what the cloud
+was told of the update; "engine"; "failure", when it failed.
 
 Exit codes: 0 the MCU runs the new image; 1 the update failed; 2 bad input.
 `;
@@ -50,6 +54,7 @@ export interface DemoOptions {
   /** The seed of the network's bad day, if it has one. */
   readonly flakySeed: number | undefined;
   readonly https: boolean;
+  readonly cloud: CloudProtocol;
   readonly engine: "node" | "xs";
   readonly out: string;
   readonly json: boolean;
@@ -62,6 +67,7 @@ const GRAMMAR = {
     "--chunk": undefined,
     "--cut": undefined,
     "--flaky": "1",
+    "--cloud": undefined,
     "--engine": undefined,
     "--out": undefined,
   },
@@ -80,6 +86,10 @@ export function parseOptions(argv: readonly string[]): DemoOptions {
   if (engine !== "node" && engine !== "xs") {
     throw new BadInput(`--engine "${printable(engine)}" is unknown: use node or xs`);
   }
+  const cloud = values.get("--cloud") ?? "native";
+  if (cloud !== "native" && cloud !== "mqtt") {
+    throw new BadInput(`--cloud "${printable(cloud)}" is unknown: use native or mqtt`);
+  }
   const number = (flag: keyof typeof GRAMMAR.flags, min: number, max: number) =>
     numberOf(flag, values.get(flag), min, max);
   const out = values.get("--out") ?? OUT_DEFAULT;
@@ -91,6 +101,7 @@ export function parseOptions(argv: readonly string[]): DemoOptions {
     cutAfter: number("--cut", 1, Number.MAX_SAFE_INTEGER),
     flakySeed: number("--flaky", 0, SEED_MAX),
     https: switches.has("--https"),
+    cloud,
     engine,
     out,
     json: switches.has("--json"),

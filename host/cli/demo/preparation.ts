@@ -69,7 +69,7 @@ export function prepare(options: DemoOptions): Preparation {
 /** The plan for an image that is to be had at this URL. */
 export function planFor(preparation: Preparation, url: string): DemoPlan {
   const { facts, firmware, table, flashBytes, options } = preparation;
-  const { baud, chunkBytes, cutAfter, flakySeed } = options;
+  const { baud, chunkBytes, cutAfter, flakySeed, cloud } = options;
   const offer: Offer = {
     ...firmware,
     url,
@@ -81,6 +81,7 @@ export function planFor(preparation: Preparation, url: string): DemoPlan {
   const partitions = partitionsOf(table);
   return {
     offer,
+    cloud,
     baud,
     chunkBytes,
     partitions,

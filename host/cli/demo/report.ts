@@ -16,6 +16,8 @@ const TLS_TEXT = {
   xs: "simulated: its time, no cryptography",
 } as const;
 
+const CLOUD_TEXT = { native: "Blynk's native protocol", mqtt: "MQTT" } as const;
+
 export class Report implements DemoListener {
   readonly #screen: Screen;
   readonly #preparation: Preparation;
@@ -33,10 +35,12 @@ export class Report implements DemoListener {
     const place = options.engine === "xs" ? "a simulated web server" : "a web server on this computer";
     this.#screen.print(
       [
-        `Ferry brings a firmware image from ${place} through a simulated ESP32 into its MCU.`,
+        "A cloud offers a firmware image to a device that is online, and Ferry brings it",
+        `from ${place} through the device's simulated ESP32 into its MCU.`,
         "",
         `image    ${options.file ?? "made for this demo"}: ${facts.sizeBytes} bytes, ${nameOf(firmware)}`,
         `URL      ${url}`,
+        `cloud    ${CLOUD_TEXT[options.cloud]}, simulated`,
         `UART     ${options.baud} baud, ${options.chunkBytes} bytes a chunk`,
         `engine   ${options.engine === "xs" ? "XS, everything in virtual time (takes a while)" : "Node, the device in virtual time"}`,
         ...(options.https ? [`TLS      ${TLS_TEXT[options.engine]}`] : []),
@@ -53,7 +57,7 @@ export class Report implements DemoListener {
 
   onEvent(event: DemoEvent): void {
     this.#atMs = event.atMs;
-    if (event.source === "mcu") this.#log("mcu", event.text);
+    if (event.source === "mcu" || event.source === "cloud") this.#log(event.source, event.text);
     else if (event.source === "power") this.#onPower(event.cutAt);
     else this.#onNews(event.news);
   }
@@ -65,6 +69,7 @@ export class Report implements DemoListener {
     const share = (transfer.payloadShare * 100).toFixed(1);
     const row = (name: string, bytes: number, sha256: string) =>
       `${name.padEnd(9)}${`${bytes}`.padStart(8)}  ${sha256}`;
+    const logins = summary.cloud.logins === 1 ? "1 login" : `${summary.cloud.logins} logins`;
     const requests = download.requests === 1 ? "1 request" : `${download.requests} requests`;
     this.#screen.print(
       [
@@ -77,6 +82,7 @@ export class Report implements DemoListener {
         `         ${isIdentical ? `identical, CRC-32 ${crcText(image.crc32)}` : "not what was offered"}`,
         "",
         `download ${download.bytes} bytes in ${requests}`,
+        `cloud    ${logins}, told of ${summary.cloud.told.map((text) => `"${text}"`).join(", ")}`,
         `transfer ${transfer.chunks} chunks, ${transfer.resends} sent again, ${seconds.toFixed(3)} s of virtual time`,
         ...(isIdentical ? [`         ${share} % of the bits on the UART were the image's`] : []),
         ...(summary.network ? [`network  ${faultsText(summary.network)}`] : []),

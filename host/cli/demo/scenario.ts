@@ -1,6 +1,7 @@
 /**
- * The demo's story, the same on Node and on XS: a simulated ESP32 with Ferry, its Primary MCU on a UART, an offer, and
- * what comes of it. Where the image comes from is the network's affair; who turns the clock is the caller's.
+ * The demo's story, the same on Node and on XS: a simulated ESP32 with Ferry, its Primary MCU on a UART, a cloud that it
+ * logs in to, an offer from there, and what comes of it. Where the image comes from is the network's affair; who turns
+ * the clock is the caller's. The cloud is simulated on both, for a real one would hold the clock to real time.
  *
  * A planned power cut strikes after a durable operation, counted from the offer. Power returns by itself, and from
  * then on nobody helps: MCU and Ferry have to find each other and go on.
@@ -8,15 +9,23 @@
 
 import { fromHex } from "../../../src/base/hex.js";
 import type { Offer } from "../../../src/image/offer.js";
-import type { DigestClass } from "../../../src/ports.js";
+import type { Clock, DigestClass } from "../../../src/ports.js";
 import type { Verdict } from "../../../src/update/verdict.js";
 import type { FileServerBehavior, Oddities } from "../../peers/file-response.js";
 import { healthyMcu } from "../../peers/mcu-behavior.js";
 import { mcuLineOf } from "../../peers/mcu-line.js";
+import { MqttBroker } from "../../peers/mqtt-broker.js";
+import { NativeCloudServer } from "../../peers/native-cloud-server.js";
 import { PrimaryMcu } from "../../peers/primary-mcu.js";
+import { CLOUD_HOST, HOME, REPORT_EVENT, TOKEN } from "../../peers/product-bench.js";
+import { ShippingCloud } from "../../peers/shipping-cloud.js";
+import { Air } from "../../sim/air.js";
+import type { VirtualClock } from "../../sim/clock.js";
+import { CLOUD_MAKERS, type CloudProtocol } from "../../sim/connectivity.js";
 import { SimDevice } from "../../sim/device.js";
-import type { DeviceNetwork } from "../../sim/network.js";
+import { type Destination, type DeviceNetwork, Network } from "../../sim/network.js";
 import { type Partition, SimStorage } from "../../sim/storage.js";
+import type { StreamHandlers, TcpEndpoint } from "../../sim/tcp-stream.js";
 import { UartLine } from "../../sim/uart.js";
 import { type DemoEvent, plainNews } from "./events.js";
 import { TransferMeter, type TransferReport } from "./transfer-meter.js";
@@ -29,6 +38,7 @@ export const VERDICT_LIMIT_MS = 2 * 24 * 3_600_000;
 /** Plain data, for it goes into the XS engine as JSON. */
 export interface DemoPlan {
   readonly offer: Offer;
+  readonly cloud: CloudProtocol;
   /** The MCU's UART, once it has found Ferry. */
   readonly baud: number;
   readonly chunkBytes: number;
@@ -59,6 +69,9 @@ export interface DemoOutcome {
   /** Durable operations since the offer. */
   readonly operations: number;
   readonly virtualMs: number;
+  readonly logins: number;
+  /** What the cloud was told of the update. */
+  readonly told: readonly string[];
 }
 
 /** What the demo's servers do: they have the offered image, with the digests that Blynk's server sends. */
@@ -80,6 +93,7 @@ export class DemoScenario {
   readonly #mcu: PrimaryMcu;
   readonly #device: SimDevice;
   readonly #meter: TransferMeter;
+  readonly #cloud: ShippingCloud;
   /** Durable operations before the offer; `undefined` until then. */
   #operationsAtOffer: number | undefined;
   #cuts = 0;
@@ -88,12 +102,21 @@ export class DemoScenario {
     this.#options = options;
     const { plan, network, Digest } = options;
     const { clock } = network;
+    const server = makeCloudServer(clock, plan.cloud);
+    const cloudNetwork = new Network(clock);
+    cloudNetwork.listen(CLOUD_HOST, CLOUD_MAKERS[plan.cloud].port, server.accept);
+    this.#cloud = new ShippingCloud(clock, server);
+    this.#cloud.shipment = plan.offer;
+    this.#cloud.onLog = (text) => this.#tell({ source: "cloud", atMs: clock.now(), text });
+    const air = new Air(clock, cloudNetwork);
+    air.add(HOME);
     this.#uart = new UartLine(clock);
     this.#mcu = new PrimaryMcu({
       clock,
       line: mcuLineOf(this.#uart.b),
       behavior: {
         prefetch: true,
+        provisions: { ...HOME, host: "", port: 0, token: TOKEN },
         targetBaud: plan.baud,
         chunkBytes: plan.chunkBytes,
         slotBytes: Math.max(healthyMcu.slotBytes, plan.offer.sizeBytes),
@@ -104,14 +127,20 @@ export class DemoScenario {
     this.#meter = new TransferMeter(plan.offer.sizeBytes, plan.chunkBytes, this.#uart.a, clock);
     this.#device = new SimDevice({
       clock,
-      network,
+      network: new RoutedNetwork(network, cloudNetwork),
+      online: {
+        air,
+        makeCloud: CLOUD_MAKERS[plan.cloud].make,
+        defaultHost: CLOUD_HOST,
+        report: { event: REPORT_EVENT },
+      },
       uart: this.#uart.a,
       storage: new SimStorage({ partitions: plan.partitions, chipBytes: plan.flashBytes }),
       ...(Digest ? { overrides: { Digest } } : {}),
       onNews: (news) => {
         this.#meter.onNews(news);
         this.#tell({ source: "ferry", atMs: clock.now(), news: plainNews(news) });
-        if (news.kind === "initialized") this.#offer();
+        if (this.#cloud.offersMade > 0) this.#onOffered();
       },
       onPowerCut: (operation) => this.#onPowerCut(operation),
     });
@@ -123,13 +152,13 @@ export class DemoScenario {
     this.#mcu.powerOn();
   }
 
-  /** There is a verdict: also one that Ferry stored just before its power failed, and knows again now. */
+  /** There is a verdict, and the cloud knows: also one that Ferry stored just before its power failed. */
   get isOver(): boolean {
-    return this.#operationsAtOffer !== undefined && this.#device.ncp?.verdict !== undefined;
+    return this.#operationsAtOffer !== undefined && this.#verdict !== undefined && this.#told.some(isVerdictReport);
   }
 
   get outcome(): DemoOutcome {
-    const verdict = this.#device.ncp?.verdict;
+    const verdict = this.#verdict;
     if (!verdict) throw new Error("the demo is not over yet");
     return {
       verdict,
@@ -139,6 +168,8 @@ export class DemoScenario {
       cuts: this.#cuts,
       operations: this.#operationsSinceOffer,
       virtualMs: this.#options.network.clock.now(),
+      logins: this.#cloud.logins.length,
+      told: this.#told,
     };
   }
 
@@ -151,17 +182,23 @@ export class DemoScenario {
     return this.#device.power.operations - (this.#operationsAtOffer ?? 0);
   }
 
-  /** Once, when the MCU has come up for the first time. */
-  #offer(): void {
+  /** Of an image that never said whose it is, Ferry's own updater knows. */
+  get #verdict(): Verdict | undefined {
+    const { ncp } = this.#device;
+    return ncp?.verdict ?? ncp?.selfVerdict;
+  }
+
+  get #told(): readonly string[] {
+    return this.#cloud.timeline.map(({ text }) => text);
+  }
+
+  /** Counts from the first offer's first news on: before anything of it is durable. */
+  #onOffered(): void {
     if (this.#operationsAtOffer !== undefined) return;
     const { power } = this.#device;
-    const { offer, cutAfter } = this.#options.plan;
+    const { cutAfter } = this.#options.plan;
     this.#operationsAtOffer = power.operations;
     if (cutAfter !== undefined) power.plan({ operation: power.operations + cutAfter, kind: "after" });
-    this.#device.run((ncp) => {
-      const problem = ncp.offer(offer);
-      if (problem !== undefined) throw new Error(problem);
-    });
   }
 
   #onPowerCut(operation: string): void {
@@ -177,5 +214,37 @@ export class DemoScenario {
 
   #tell(event: DemoEvent): void {
     this.#options.onEvent(event);
+  }
+}
+
+/** Steps are told as well, and come before. */
+function isVerdictReport(text: string): boolean {
+  return /: (succeeded$|failed, |rolled-back, )/.test(text);
+}
+
+function makeCloudServer(clock: Clock, protocol: CloudProtocol): NativeCloudServer | MqttBroker {
+  const behavior = { tokens: [TOKEN] };
+  return protocol === "native" ? new NativeCloudServer(clock, behavior) : new MqttBroker(clock, behavior);
+}
+
+/** The cloud is simulated, whatever the rest of the world is. */
+class RoutedNetwork implements DeviceNetwork {
+  readonly clock: VirtualClock;
+  readonly #world: DeviceNetwork;
+  readonly #cloud: Network;
+
+  constructor(world: DeviceNetwork, cloud: Network) {
+    this.clock = world.clock;
+    this.#world = world;
+    this.#cloud = cloud;
+  }
+
+  connect(destination: Destination, handlers: StreamHandlers): TcpEndpoint {
+    return (destination.host === CLOUD_HOST ? this.#cloud : this.#world).connect(destination, handlers);
+  }
+
+  dropConnections(): void {
+    this.#cloud.dropConnections();
+    this.#world.dropConnections();
   }
 }

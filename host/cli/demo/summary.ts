@@ -4,6 +4,7 @@ import { createHash } from "node:crypto";
 import type { Failure } from "../../../src/base/failure.js";
 import { toHex } from "../../../src/base/hex.js";
 import type { FiredKnobs } from "../../peers/file-response.js";
+import type { CloudProtocol } from "../../sim/connectivity.js";
 import type { DemoRun } from "./engine.js";
 import type { Preparation } from "./preparation.js";
 import type { TransferReport } from "./transfer-meter.js";
@@ -25,6 +26,7 @@ export interface Summary {
   readonly download: { readonly bytes: number; readonly requests: number };
   readonly transfer: TransferReport;
   readonly cuts: number;
+  readonly cloud: { readonly protocol: CloudProtocol; readonly logins: number; readonly told: readonly string[] };
   /** What a flaky network did. */
   readonly network?: NetworkFaults;
   readonly engine: { readonly name: "node" | "xs"; readonly steps?: number; readonly stepsPerByte?: number };
@@ -51,6 +53,7 @@ export function summarize({ facts, image, options }: Preparation, run: DemoRun):
       payloadShare: rounded(outcome.transfer.payloadShare, 4),
     },
     cuts: outcome.cuts,
+    cloud: { protocol: options.cloud, logins: outcome.logins, told: outcome.told },
     ...(options.flakySeed === undefined ? {} : { network: faultsOf(fired) }),
     engine: { name: options.engine, ...metered },
     ...(verdict.kind === "succeeded" ? {} : { failure: verdict.failure }),

@@ -170,8 +170,9 @@ class SocketMqttClient implements MqttClient {
     return new PacketParser(payloadBytesMax, {
       onConnack: (code) => this.#onConnack(code),
       onSuback: (id, codes) => this.#onSuback(id, codes),
-      onPublish: (topic, payload, id) => this.#onPublish(id, () => onMessage(topic, payload)),
-      onTooLong: (topic, length, id) => this.#onPublish(id, () => onDropped(topic, length)),
+      onPublish: (topic, payload, { id, isRetained }) =>
+        this.#onPublish(id, () => onMessage(topic, payload, isRetained)),
+      onTooLong: (topic, length, { id }) => this.#onPublish(id, () => onDropped(topic, length)),
       onOther: () => {
         this.#heard = true;
       },

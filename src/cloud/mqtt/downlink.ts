@@ -12,6 +12,7 @@ export const DOWNLINK = "downlink/";
 export const MQTTS_PORT = 8883;
 export const MQTT_PORT = 1883;
 const PORT_MAX = 0xffff;
+const TIME_NAMES: readonly string[] = Object.freeze(["time", "tz_name", "tz_rule"]);
 
 /** Somewhere to log in. */
 export interface Place {
@@ -23,6 +24,8 @@ export interface Place {
 export interface DownlinkOptions {
   readonly pins: PinNames;
   readonly events: CloudEvents;
+  /** The broker tells it to every newcomer: a command among such would come again after each restart that it asks for. */
+  readonly isKept: boolean;
   onRedirect(to: Place): void;
 }
 
@@ -51,11 +54,11 @@ export function takeMessage(topic: string, payload: Uint8Array, options: Downlin
     case "redirect":
       return onRedirect(payload, options);
     case "reboot":
-      events.onReboot();
-      return true;
+      if (!options.isKept) events.onReboot();
+      return !options.isKept;
     case "reconfigure":
-      events.onReconfigure();
-      return true;
+      if (!options.isKept) events.onReconfigure();
+      return !options.isKept;
     // Answered by the client's acknowledgement; and for people at a debugger.
     case "ping":
     case "diag":
@@ -66,13 +69,13 @@ export function takeMessage(topic: string, payload: Uint8Array, options: Downlin
 }
 
 function onOta(payload: Uint8Array, events: CloudEvents): boolean {
-  const offer = offerFromJson(parseJson(decodeUtf8(payload)));
+  const offer = offerFromJson(payload);
   if (offer) events.onOffer(offer);
   return offer !== undefined;
 }
 
 function onUtc(payload: Uint8Array, events: CloudEvents): boolean {
-  const json = parseJson(decodeUtf8(payload));
+  const json = parseJson(decodeUtf8(payload), TIME_NAMES);
   const { time, tz_name: zoneName, tz_rule: posixTz } = isRecord(json) ? json : {};
   const known: CloudTime = {
     ...(Number.isSafeInteger(time) && Number(time) >= 0 ? { timeMs: Number(time) } : {}),

@@ -259,7 +259,7 @@ export class MqttCloud implements CloudTransport {
       topics: [`${this.#prefix}${DOWNLINK}#`],
       payloadBytesMax: MESSAGE_BYTES_MAX,
       onReady: own(() => this.#onReady()),
-      onMessage: own((topic: string, payload: Uint8Array) => this.#onMessage(topic, payload)),
+      onMessage: own((topic: string, payload: Uint8Array, isKept: boolean) => this.#onMessage(topic, payload, isKept)),
       onDropped: own(() => {
         this.counters.dropped++;
       }),
@@ -307,11 +307,11 @@ export class MqttCloud implements CloudTransport {
     this.#timer = clock.set(() => this.#tellIdentity(), RETELL_MS);
   }
 
-  #onMessage(topic: string, payload: Uint8Array): void {
+  #onMessage(topic: string, payload: Uint8Array, isKept: boolean): void {
     this.counters.received++;
     const events = this.#events;
     if (!events) return;
-    const options = { pins: this.#pins, events, onRedirect: (to: Place) => this.#onRedirect(to) };
+    const options = { pins: this.#pins, events, isKept, onRedirect: (to: Place) => this.#onRedirect(to) };
     const isOurs = topic.startsWith(this.#prefix);
     if (!isOurs || !takeMessage(topic.slice(this.#prefix.length), payload, options)) this.counters.notUnderstood++;
   }

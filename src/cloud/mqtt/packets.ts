@@ -141,14 +141,20 @@ class Packet {
   }
 }
 
-/** What comes out of the stream. `id`: 0 for QoS 0, which has no id. */
+/** Of a message: `id` is 0 for QoS 0, which has none; `isRetained` says that the broker had kept it. */
+export interface MessageMarks {
+  readonly id: number;
+  readonly isRetained: boolean;
+}
+
+/** What comes out of the stream. */
 export interface PacketSink {
   onConnack(code: number): void;
   onSuback(id: number, codes: Uint8Array): void;
   /** The payload is valid during the call. */
-  onPublish(topic: string, payload: Uint8Array, id: number): void;
+  onPublish(topic: string, payload: Uint8Array, marks: MessageMarks): void;
   /** A message too long for the parser has been read over; of a long topic the beginning is told. */
-  onTooLong(topic: string, payloadBytes: number, id: number): void;
+  onTooLong(topic: string, payloadBytes: number, marks: MessageMarks): void;
   /** An answer to a ping, or to nothing in particular. */
   onOther(): void;
   /** What arrives is not the protocol: there is no way back into step. Nothing more is called. */
@@ -170,6 +176,7 @@ export class PacketParser {
   #room: Uint8Array = this.#small;
   #type = 0;
   #qos = 0;
+  #isRetained = false;
   #length = 0;
   #lengthBytes = 0;
   #topicBytes = 0;
@@ -228,6 +235,7 @@ export class PacketParser {
   #onType(byte: number): void {
     this.#type = byte >> 4;
     this.#qos = (byte >> 1) & 3;
+    this.#isRetained = (byte & 1) !== 0;
     this.#id = 0;
     this.#length = 0;
     this.#lengthBytes = 0;
@@ -266,8 +274,9 @@ export class PacketParser {
     this.#begin("type", 1);
     const topic = decodeUtf8(this.#topic, 0, Math.min(this.#topicBytes, TOPIC_BYTES_MAX));
     const fits = this.#topicBytes <= TOPIC_BYTES_MAX && payloadBytes <= this.#payload.length;
-    if (fits) this.#sink.onPublish(topic, this.#payload.subarray(0, payloadBytes), this.#id);
-    else this.#sink.onTooLong(topic, payloadBytes, this.#id);
+    const marks = { id: this.#id, isRetained: this.#isRetained };
+    if (fits) this.#sink.onPublish(topic, this.#payload.subarray(0, payloadBytes), marks);
+    else this.#sink.onTooLong(topic, payloadBytes, marks);
   }
 
   #onBody(bytes: number): void {
