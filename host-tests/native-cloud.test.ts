@@ -7,6 +7,7 @@ import {
   NativeCloudServer,
   nativeMessage,
 } from "../host/peers/native-cloud-server.js";
+import { asciiText } from "../host/sim/ascii.js";
 import { VirtualClock } from "../host/sim/clock.js";
 import { DeviceClock, SimCpu } from "../host/sim/cpu.js";
 import { Network } from "../host/sim/network.js";
@@ -37,9 +38,7 @@ const IDENTITY: CloudIdentity = {
   ferryVersion: "0.1.0",
 };
 
-function text(bytes: Uint8Array): string {
-  return String.fromCharCode(...bytes);
-}
+const text = asciiText;
 
 function bytes(value: string): Uint8Array {
   return Uint8Array.from(value, (letter) => letter.charCodeAt(0));

@@ -71,4 +71,19 @@ describe("after a restart of Ferry's that the MCU did not notice", () => {
     assert.lengthOf(starts, 2, "the transfer was broken off and began anew");
     assert.isAbove(146 * mcu.writeMs, ADOPTION_MS, "the transfer is too short to show anything");
   });
+
+  it("tells the state later to an MCU that was being served when the time was over, and failed", () => {
+    const mcu = { bringUp: "zephyr", targetBaud: 38_400, startDelayMs: 75_000, ignoresChunk: { index: 0, times: 9 } };
+    const bench = new Workbench({ mcu: { ...mcu, bringUp: "zephyr" }, powerReturnsAfterMs: 1_000 });
+    bench.start();
+    bench.offer();
+    bench.runUntil(() => bench.last("phase")?.phase === "accepted", 10_000, "the MCU's yes");
+    bench.device.powerOff();
+    bench.runUntil(() => bench.last("phase")?.phase === "serving", 120_000, "otaUpdateStart");
+    const startedMs = bench.clock.now();
+    assert.equal(bench.awaitVerdict().kind, "failed");
+    assert.isAbove(bench.clock.now() - startedMs, 20_000, "it was served for too short a time");
+    assert.equal(bench.mcu.record.initializations, 1);
+    bench.runUntil(() => bench.mcu.record.initializations === 2, 4 * ADOPTION_MS, "a new initialize");
+  });
 });

@@ -9,6 +9,7 @@ import { HELP as EMULATOR_HELP } from "../../host/cli/emulate/options.js";
 import { makeFerryImage } from "../../host/peers/ferry-image.js";
 import { makeFirmware } from "../../host/peers/firmware.js";
 import { Native } from "../../host/peers/native-cloud-server.js";
+import { ProductBench } from "../../host/peers/product-bench.js";
 import { NEW_FIRMWARE, Workbench } from "../../host/peers/workbench.js";
 import type { Cause } from "../../src/base/failure.js";
 import { DEFAULTS, parseConfig } from "../../src/device/config.js";
@@ -19,6 +20,7 @@ import { OPCODE_INVOKE, OPCODE_ONEWAY, PrefetchStatus, RpcStatus } from "../../s
 import { parsePartitionCsv } from "../../src/store/partition-csv.js";
 import { imageBytesMax } from "../../src/store/place.js";
 import { IMAGE_RECOVERY } from "../../src/store/recovery.js";
+import { OFFER_RULES } from "../../src/update/offer-book.js";
 import { SELF_RECOVERY } from "../../src/update/self-recovery.js";
 import { UPDATE_RECOVERY } from "../../src/update/update-recovery.js";
 import { OnlineBench } from "../support/online-bench.js";
@@ -205,6 +207,27 @@ describe("docs/recovery.md, on the MCU's update", () => {
   });
 });
 
+describe("docs/recovery.md, on offers that come by themselves", () => {
+  it("shows the very table that Ferry goes by", () => {
+    assert.deepEqual(
+      rowsOf("docs/recovery.md", "what is known", "taken", "what Ferry says"),
+      OFFER_RULES.map(({ found, taken, answer }) => [found, taken ? "yes" : "no", answer]),
+    );
+  });
+
+  it("names every record that a device of a cloud leaves", () => {
+    const bench = new ProductBench("native");
+    bench.ship();
+    bench.start();
+    assert.equal(bench.awaitVerdict().kind, "succeeded");
+    const keys = [...(bench.device.storage.keyValues.domains.get("ferry")?.keys() ?? [])];
+    assert.includeMembers(keys, ["offers.a", "report.a"]);
+    for (const key of keys.filter((name) => /^(offers|report)\./.test(name))) {
+      assert.include(read("docs/recovery.md"), `\`${key}\``);
+    }
+  });
+});
+
 describe("docs/recovery.md, on Ferry's own update", () => {
   it("shows the very table that the updater goes by", () => {
     assert.deepEqual(
@@ -230,6 +253,30 @@ describe("docs/recovery.md, on stored images", () => {
     assert.deepEqual(
       rows,
       IMAGE_RECOVERY.map(({ record, body, action, next }) => [record, body, action, next]),
+    );
+  });
+});
+
+describe("docs/cloud.md", () => {
+  it("has the limits of the source, in the tables that name their place", async () => {
+    const rows = rowsOf("docs/cloud.md", "name", "value", "declared in", "meaning");
+    for (const [name = "", value, link = ""] of rows) {
+      const source = linkTargetsOf(link)[0]?.replace("../", "").replace(".ts", ".js");
+      const values = new Function(`${await bundle(`export { ${name} } from "./${source}";`, ".")}; return program;`)();
+      assert.equal(values[name].toLocaleString("en-US"), value, name);
+    }
+  });
+
+  it("shows reports as they come", () => {
+    const bench = new ProductBench("native", { imageBytes: 100_000, mcu: { prefetch: true, startDelayMs: 5_000 } });
+    bench.ship();
+    bench.start();
+    bench.awaitVerdict();
+    bench.clock.advance(10_000);
+    const [shown = ""] = codeBlocksOf("docs/cloud.md", "text");
+    assert.deepEqual(
+      bench.cloud.timeline.map(({ text }) => text),
+      shown.replaceAll("2.1.0", "2.0.0").trimEnd().split("\n"),
     );
   });
 });

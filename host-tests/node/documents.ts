@@ -5,6 +5,7 @@ import { readFileSync } from "node:fs";
 export const DOCUMENTS = [
   "README.md",
   "docs/protocol.md",
+  "docs/cloud.md",
   "docs/recovery.md",
   "docs/budgets.md",
   "docs/porting.md",

@@ -80,7 +80,7 @@ describe("Over TLS", () => {
     });
     scenario.start();
     try {
-      await network.clock.run(() => scenario.isOver, VERDICT_LIMIT_MS, "the verdict");
+      await network.clock.run(() => scenario.verdict !== undefined, VERDICT_LIMIT_MS, "the verdict");
       const isUpdated = Buffer.compare(scenario.received, preparation.image) === 0;
       return { ...scenario.outcome, isUpdated, news };
     } finally {

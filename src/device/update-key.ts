@@ -1,8 +1,8 @@
 /**
  * Who may sign images of Ferry: the key of the product's configuration, and the SDK's arithmetic that judges by it.
  *
- * The SDK's ECDSA takes signatures of zeros, which fit any image and any key, for it does not look at their range; here
- * is where that is done.
+ * The SDK's ECDSA does not look at the range of a signature's numbers, and never comes back from a zero among them: a
+ * forged image would hang the chip. Here is where that is looked at.
  */
 
 import { fromBase64 } from "../base/base64.js";

@@ -154,11 +154,11 @@ export class DemoScenario {
 
   /** There is a verdict, and the cloud knows: also one that Ferry stored just before its power failed. */
   get isOver(): boolean {
-    return this.#operationsAtOffer !== undefined && this.#verdict !== undefined && this.#told.some(isVerdictReport);
+    return this.#operationsAtOffer !== undefined && this.verdict !== undefined && this.#told.some(isVerdictReport);
   }
 
   get outcome(): DemoOutcome {
-    const verdict = this.#verdict;
+    const verdict = this.verdict;
     if (!verdict) throw new Error("the demo is not over yet");
     return {
       verdict,
@@ -183,7 +183,7 @@ export class DemoScenario {
   }
 
   /** Of an image that never said whose it is, Ferry's own updater knows. */
-  get #verdict(): Verdict | undefined {
+  get verdict(): Verdict | undefined {
     const { ncp } = this.#device;
     return ncp?.verdict ?? ncp?.selfVerdict;
   }
