@@ -17,7 +17,7 @@ import { SECTOR_ERASE_MS } from "../host/sim/nor.js";
 import { makeSerialClass } from "../host/sim/serial.js";
 import type { UartEndOptions } from "../host/sim/uart.js";
 import type { WireOptions } from "../src/frame/wire.js";
-import type { Clock, SerialClass, SerialOptions } from "../src/ports.js";
+import type { SerialClass, SerialOptions } from "../src/ports.js";
 import { type LineFigures, measureTransfer } from "./line.js";
 
 /** The glue and the chip, in milliseconds. 1e-6 is a nanosecond, or a quarter of a clock cycle at 240 MHz. */
@@ -25,62 +25,36 @@ export const CHIP = Object.freeze({
   /** The interrupt comes when the line was silent for so many bytes, or 96 wait: as wire-esp32.c sets it. */
   rxIdleSymbols: 2,
   rxFullThreshold: 96,
-  /** Room for what is to be sent: the driver's ring, which its interrupt moves into the FIFO. */
-  transmitRingBytes: 4096,
-  /** The interrupt, from IRAM: it empties the FIFO into the driver's ring and wakes the wire's task. */
+  /** The other one comes when fewer bytes than this are left to be sent. */
+  txLowBytes: 32,
+  /** The interrupt, from RAM: it empties or fills the FIFO and wakes the wire's task. */
   interruptMs: 10_000e-6,
   /** Change to the wire's task, and taking what is in the ring. */
   taskMs: 20_000e-6,
   /** Decoding or encoding, with CRC-8 and copying; once more for a chunk's CRC-32, which the ROM takes. 24 cycles. */
   byteMs: 100e-6,
-  /** Copying a frame into the driver's ring, the interrupt, and the first bytes in the FIFO. */
-  handOverMs: 25_000e-6,
+  /** Taking the line's lock, and the first bytes of a frame into the FIFO. */
+  kickMs: 25_000e-6,
   /** Telling the engine, and the change to its task. */
   postMs: 20_000e-6,
 });
 
-/** The wire's task, and whether it is what runs now: else the engine is. */
-class WireTask {
-  readonly cpu: SimCpu;
-  readonly clock: Clock;
-  isAtIt = false;
-
-  constructor(clock: VirtualClock) {
-    this.cpu = new SimCpu(clock);
-    const timers = new DeviceClock(clock, this.cpu);
-    this.clock = {
-      now: () => timers.now(),
-      set: (callback, delayMs) => timers.set(() => this.perform(callback), delayMs),
-      clear: (handle) => timers.clear(handle),
-    };
-  }
-
-  perform(work: () => void): void {
-    this.isAtIt = true;
-    work();
-    this.isAtIt = false;
-  }
-}
-
-/** Charges what is done with the UART: by the wire's task, or by the engine, when it is ahead of that. */
-function chargedSerial(io: SerialClass, task: WireTask, engine: () => SimCpu | undefined): SerialClass {
-  const { cpu } = task;
+/** The UART as its interrupt sees it: each costs, and so does each byte. */
+function chargedSerial(io: SerialClass, interrupt: SimCpu, onReceived: (count: number) => void): SerialClass {
   return class extends io {
     constructor(options: SerialOptions & Record<string, unknown>) {
       super({
         ...options,
         onReadable(count: number): void {
-          cpu.spend(CHIP.interruptMs + CHIP.taskMs + count * CHIP.byteMs);
-          task.perform(() => options.onReadable(count));
+          interrupt.spend(CHIP.interruptMs + count * CHIP.byteMs);
+          onReceived(count);
+          options.onReadable(count);
         },
-        onWritable: (count: number) => task.perform(() => options.onWritable(count)),
+        onWritable(count: number): void {
+          interrupt.spend(CHIP.interruptMs + count * CHIP.byteMs);
+          options.onWritable(count);
+        },
       });
-    }
-
-    override write(bytes: Uint8Array): void {
-      const engineIsAheadByMs = task.isAtIt ? 0 : (engine()?.now() ?? 0) - cpu.now();
-      cpu.spend(Math.max(0, engineIsAheadByMs) + CHIP.handOverMs);
-      super.write(bytes);
     }
   };
 }
@@ -99,16 +73,20 @@ export interface NativeWireModel {
   overridesOf(bench: () => Workbench): DeviceOverrides;
   /** The engine's processor, in its present life. */
   engine(): SimCpu | undefined;
+  /** The longest that the wire's task stood still for the flash. */
+  longestStallMs(): number;
 }
 
 /**
  * `resultMs`: what the engine is charged with each time that it hears of something. `flashStopsWire`: the wire's task lies
- * in flash, so it stands still while a sector is erased or a page is programmed; the interrupt goes on.
+ * in flash, so it stands still while a sector is erased or a page is programmed; its interrupt lies in RAM and goes on.
  */
 export function nativeWireModel(options: { resultMs: number; flashStopsWire?: boolean }): NativeWireModel {
   const { resultMs, flashStopsWire = false } = options;
   let engine: SimCpu | undefined;
+  let longestStallMs = 0;
   const stopFor = (clock: VirtualClock, task: SimCpu) => (startMs: number, durationMs: number) => {
+    longestStallMs = Math.max(longestStallMs, durationMs);
     for (let doneMs = 0; doneMs < durationMs; doneMs += SECTOR_ERASE_MS) {
       const pieceMs = Math.min(SECTOR_ERASE_MS, durationMs - doneMs);
       clock.setAt(() => task.run(() => task.spend(pieceMs)), startMs + doneMs);
@@ -116,10 +94,11 @@ export function nativeWireModel(options: { resultMs: number; flashStopsWire?: bo
   };
   return {
     engine: () => engine,
+    longestStallMs: () => longestStallMs,
     deviceUart: {
       rxIdleSymbols: CHIP.rxIdleSymbols,
       rxFullThreshold: CHIP.rxFullThreshold,
-      txFifoBytes: CHIP.transmitRingBytes,
+      txLowBytes: CHIP.txLowBytes,
     },
     overridesOf: (bench) => ({
       wrapSerial: (io, processor) => {
@@ -129,20 +108,29 @@ export function nativeWireModel(options: { resultMs: number; flashStopsWire?: bo
       Wire: class extends CoreWire {
         constructor(options: WireOptions) {
           const { clock, uart } = bench();
-          const task = new WireTask(clock);
-          if (engine && flashStopsWire) engine.onStall = stopFor(clock, task.cpu);
-          const io = makeSerialClass({ end: uart.a, cpu: task.cpu, life: { assertAlive: () => {} } });
-          const serial = { io: chargedSerial(io, task, () => engine) };
-          const tell = (deliver: () => void) => {
+          const [interrupt, task] = [new SimCpu(clock), new SimCpu(clock)];
+          if (engine && flashStopsWire) engine.onStall = stopFor(clock, task);
+          const io = makeSerialClass({ end: uart.a, cpu: interrupt, life: { assertAlive: () => {} } });
+          let isTask = false;
+          let undecodedBytes = 0;
+          const serveCharged = (serve: () => void) => {
+            task.spend(CHIP.taskMs + undecodedBytes * CHIP.byteMs);
+            undecodedBytes = 0;
+            isTask = true;
+            serve();
+            isTask = false;
+          };
+          const tellCharged = (tell: () => void) => {
             engine?.spend(CHIP.postMs + resultMs);
-            deliver();
+            tell();
           };
           super(
-            { ...options, serial },
+            { ...options, serial: { io: chargedSerial(io, interrupt, (count) => (undecodedBytes += count)) } },
             {
-              clock: task.clock,
-              transmitBytes: CHIP.transmitRingBytes,
-              post: (deliver) => clock.setAt(() => engine?.run(() => tell(deliver)), task.cpu.now()),
+              clock: new DeviceClock(clock, task),
+              kick: (transmit) => clock.setAt(transmit, (isTask ? task : (engine ?? task)).now() + CHIP.kickMs),
+              wake: (serve) => clock.setAt(() => task.run(() => serveCharged(serve)), interrupt.now()),
+              post: (tell) => clock.setAt(() => engine?.run(() => tellCharged(tell)), task.now()),
             },
           );
         }

@@ -4,7 +4,7 @@
  *
  * The engine is charged with its metered steps, with the flash (host/sim/nor.ts), with digests and with TLS handshakes.
  * Two wires: the TypeScript one over the SDK's serial port, where an answer waits for the engine; and the native one,
- * whose task answers for an engine in a long step, but lies in flash itself and so stands still while a sector is erased.
+ * whose task lies in flash and so stands still while a sector is erased, but whose interrupt lies in RAM, and answers.
  */
 
 import { FIRMWARE_PATH, SERVER_HOST, Workbench } from "../host/peers/workbench.js";
@@ -24,7 +24,7 @@ import { OPCODE_INVOKE, OPCODE_RESULT } from "../src/rpc/protocol.js";
 import { ChargedSerial } from "./charged-serial.js";
 import type { DownloadCost } from "./download.js";
 import { makeLargeStorage } from "./line.js";
-import { nativeWireModel } from "./native-line.js";
+import { type NativeWireModel, nativeWireModel } from "./native-line.js";
 import type { XsCost } from "./xs-cost.js";
 
 const IMAGE_BYTES = 512 * 1024;
@@ -61,6 +61,8 @@ export interface PingFigures {
   readonly pings: number;
   readonly p99Ms: number;
   readonly maxMs: number;
+  /** The longest that the native wire's task stood still meanwhile. */
+  readonly stalledMs: number;
 }
 
 export interface PingsFigures {
@@ -110,7 +112,7 @@ export function measurePings(setup: PingSetup): PingsFigures {
 }
 
 function measurePhase(phase: PingPhase, setup: PingSetup): PingFigures {
-  const bench = makeBench(phase, setup);
+  const { bench, model } = makeBench(phase, setup);
   bench.start();
   bench.clock.advance(1_000);
   const pinger = new Pinger(bench.clock, bench.uart);
@@ -119,7 +121,7 @@ function measurePhase(phase: PingPhase, setup: PingSetup): PingFigures {
   bench.runUntil(isOver(phase, bench), 3_600_000, `the end of ${phase}`);
   pinger.stop();
   bench.clock.advance(10_000);
-  return pinger.figures();
+  return { ...pinger.figures(), stalledMs: model?.longestStallMs() ?? 0 };
 }
 
 /** Brings the phase about: it begins now. */
@@ -158,7 +160,10 @@ function isOver(phase: PingPhase, bench: Workbench): () => boolean {
   return () => bench.count("request") >= requests;
 }
 
-function makeBench(phase: PingPhase, { baud, wire, charges }: PingSetup): Workbench {
+function makeBench(
+  phase: PingPhase,
+  { baud, wire, charges }: PingSetup,
+): { readonly bench: Workbench; readonly model: NativeWireModel | undefined } {
   const secure = phase === "handshakes";
   const model = wire === "native" ? nativeWireModel({ resultMs: charges.deliveryMs, flashStopsWire: true }) : undefined;
   let cpu: SimCpu | undefined;
@@ -198,7 +203,7 @@ function makeBench(phase: PingPhase, { baud, wire, charges }: PingSetup): Workbe
     const { behavior } = bench.server;
     bench.server.behavior = { ...behavior, cutAtByte: { byte: 1, times: HANDSHAKES } };
   }
-  return bench;
+  return { bench, model };
 }
 
 function chargedDigest(cpu: () => SimCpu | undefined): DigestClass {
@@ -254,7 +259,7 @@ class Pinger {
   }
 
   /** Throws when a ping was never answered. */
-  figures(): PingFigures {
+  figures(): Omit<PingFigures, "stalledMs"> {
     if (this.#sentMs.size > 0) throw new Error("bench: a ping was not answered at all");
     const sorted = [...this.#waitsMs].sort((a, b) => a - b);
     const at = (share: number) => sorted[Math.ceil(share * sorted.length) - 1] ?? Number.NaN;

@@ -28,7 +28,7 @@ const enginePlatform =
 /** The wire's C as an addon for Node, and what it is made of. */
 const addonPath = join(root, "build/native/wire.node");
 const addonSources = ["host/native/addon.c", "src/native/wire-core.c", "src/native/wire-frame.c"];
-const addonHeaders = ["src/native/wire-core.h", "src/native/wire-frame.h"];
+const addonHeaders = ["src/native/wire-core.h", "src/native/wire-frame.h", "src/native/wire-line.h"];
 /** The emulator's pseudo-terminal. */
 const bridgePath = join(root, "build/native/pty-bridge");
 const bridgeSources = ["host/native/pty-bridge.c"];

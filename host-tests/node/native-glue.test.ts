@@ -10,6 +10,9 @@ import { projectPath, projectRoot } from "../../host/node/project.js";
 const FLAGS: readonly string[] = ["-std=gnu11", "-fsyntax-only", "-Wall", "-Wextra", "-Wshadow", "-Werror"];
 const FOR_ESP32: readonly string[] = ["-DESP_PLATFORM", "-I", "host-tests/node/fixtures/esp32"];
 
+/** What the interrupt on the ESP32 may call: registers, which are inlined there, and what lies in RAM. */
+const CALLABLE_IN_INTERRUPT = /^_?(uart_ll_\w+|stubMux|stubYield|vTaskNotifyGiveFromISR)$/;
+
 /** What the compiler says of it; "" when nothing. */
 function complaintsAbout(source: string, flags: readonly string[]): string {
   const result = spawnSync("cc", [...FLAGS, ...flags, projectPath(source)], { cwd: projectRoot(), encoding: "utf8" });
@@ -28,6 +31,23 @@ describe("The wire's glue in C", () => {
       assert.equal(complaintsAbout(`src/native/${name}`, []), "");
     });
   }
+
+  it("has an interrupt on the ESP32 that calls nothing of what lies in flash, and reads no table there", () => {
+    const flags = ["-std=gnu11", "-Os", "-fno-stack-protector", "-S", "-o", "-", ...FOR_ESP32];
+    const source = projectPath("src/native/wire-esp32.c");
+    const { stdout } = spawnSync("cc", [...flags, source], { cwd: projectRoot(), encoding: "utf8" });
+    const [inRam = "", ...others] = stdout.split(/(?=^\s*\.(?:section|text|data|bss)\b)/m).filter((part) => {
+      return /^\s*\.section\s+\S*iram1/.test(part);
+    });
+    assert.deepEqual(others, [], "more than one part lies in RAM");
+    const called = [...inRam.matchAll(/^\s*(?:call|bl|jmp|b)\s+([A-Za-z_]\w*)/gm)].map(([, name]) => name ?? "");
+    assert.isTrue(called.some((name) => name.endsWith("uart_ll_read_rxfifo")));
+    assert.deepEqual(
+      called.filter((name) => !CALLABLE_IN_INTERRUPT.test(name)),
+      [],
+    );
+    assert.notMatch(inRam, /\.rodata|\.LC\d|CSWTCH|\(%rip\)|:lo12:/);
+  });
 
   it("is objected to where it is at odds with what it declares", () => {
     const complaint = complaintsAbout("src/native/wire-esp32.c", [...FOR_ESP32, "-DwireNowMs=wirePortStart"]);

@@ -20,10 +20,12 @@ describeFrameContract("Frames in C", codecInC);
 describeVectors("Frames in C, for Blynk's", codecInC);
 describeWireContract("The wire in C", CoreWire);
 
-/** An MCU on the line of a Ferry whose engine is as busy as a test says; the wire's own thread is always there. */
+/** An MCU on the line of a Ferry whose engine and whose wire's task are as busy as a test says. */
 class BusyEngineBench extends WireBench {
   readonly engine = new SimCpu(this.clock);
+  readonly task = new SimCpu(this.clock);
   readonly link: McuLink;
+  heardCount = 0;
   readonly #pingTimesMs = new Map<string, number>();
   /** From each ping's first bit to the last bit of its answer; in the order of the answers. */
   readonly pongDelaysMs: number[] = [];
@@ -35,11 +37,14 @@ class BusyEngineBench extends WireBench {
       serial: this.serial,
       Wire: makeCoreWire({
         clock: this.deviceClock,
+        kick: (transmit) => transmit(),
+        wake: (serve) => this.task.run(serve),
         post: (deliver) => this.engine.run(deliver),
-        transmitBytes: 128,
       }),
       onBaud: () => {},
-      onHeard: () => {},
+      onHeard: () => {
+        this.heardCount++;
+      },
       onFault: (_, error) => {
         throw error;
       },
@@ -71,34 +76,60 @@ class BusyEngineBench extends WireBench {
   }
 }
 
-describe("Pings to an engine in a long step", () => {
-  it("are answered by the wire within half of what an MCU waits, each once, and by the engine afterwards", () => {
-    const bench = new BusyEngineBench();
-    bench.engine.run(() => bench.engine.spend(2000));
-    bench.pings(30, 100);
-    assert.lengthOf(bench.pongDelaysMs, 30);
-    assert.isBelow(Math.max(...bench.pongDelaysMs), 50);
-    assert.isAbove(bench.counters.pingsAnswered, 17);
-    assert.isBelow(bench.counters.pingsAnswered, 22);
-    assert.equal(bench.link.session.counters.callsServed, 30 - bench.counters.pingsAnswered);
+/** Two frames, and the silence after which the UART interrupts. */
+const AT_ONCE_MS = ((9 + 8 + 4 + 1) * 10_000) / 38_400;
+
+describe("Pings on the wire in C", () => {
+  let bench: BusyEngineBench;
+
+  beforeEach(() => {
+    bench = new BusyEngineBench();
   });
 
-  it("are not the wire's business while the engine takes them in time", () => {
-    const bench = new BusyEngineBench();
-    for (let i = 0; i < 100; i++) {
-      bench.engine.run(() => bench.engine.spend(20));
-      bench.pings(1, 25);
-    }
-    assert.lengthOf(bench.pongDelaysMs, 100);
+  it("are the engine's until Ferry has sent its first frame, lead-in first", () => {
+    bench.pings(1, 100);
     assert.equal(bench.counters.pingsAnswered, 0);
+    assert.equal(bench.link.session.counters.callsServed, 1);
+    bench.pings(1, 100);
+    assert.equal(bench.counters.pingsAnswered, 1);
+    assert.equal(bench.link.session.counters.callsServed, 1);
+  });
+
+  it("are answered at once, each once, though the engine is in a long step and the task stands still", () => {
+    bench.pings(1, 100);
+    bench.engine.run(() => bench.engine.spend(2000));
+    bench.task.run(() => bench.task.spend(1500));
+    bench.pongDelaysMs.length = 0;
+    bench.pings(18, 100);
+    assert.lengthOf(bench.pongDelaysMs, 18);
+    assert.isBelow(Math.max(...bench.pongDelaysMs), AT_ONCE_MS + 2);
+    assert.equal(bench.counters.pingsAnswered, 18);
+  });
+
+  it("count as signs of life of the MCU", () => {
+    bench.pings(1, 100);
+    const before = bench.heardCount;
+    bench.pings(5, 1000);
+    assert.equal(bench.heardCount, before + 5);
+  });
+
+  it("prove a rate that the MCU has asked for", () => {
+    bench.pings(1, 100);
+    bench.link.changeBaud(115_200);
+    bench.clock.advance(20);
+    bench.setFarBaud(115_200);
+    bench.pings(3, 1000);
+    assert.lengthOf(bench.pongDelaysMs, 4);
+    assert.equal(bench.link.baud, 115_200);
   });
 
   it("go unanswered once the engine has hung for so long that it must be dead", () => {
-    const bench = new BusyEngineBench();
+    bench.pings(1, 100);
     bench.engine.run(() => bench.engine.spend(60_000));
+    bench.pongDelaysMs.length = 0;
     bench.pings(100, 100);
     assert.isAbove(bench.pongDelaysMs.length, 45);
-    assert.isBelow(bench.pongDelaysMs.length, 55);
+    assert.isBelow(bench.pongDelaysMs.length, 62);
   });
 });
 

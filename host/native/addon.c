@@ -12,8 +12,17 @@
 #include <string.h>
 
 #include "../../src/native/wire-core.h"
+#include "../../src/native/wire-line.h"
 
-enum { ARGUMENTS_MAX = 4 };
+enum {
+	ARGUMENTS_MAX = 4,
+	RING_BYTES = 4096,
+};
+
+typedef struct {
+	WireLine line;
+	uint8_t ring[RING_BYTES];
+} Line;
 
 typedef struct {
 	uint8_t *bytes;
@@ -270,6 +279,12 @@ static napi_value takeEvents(napi_env env, napi_callback_info info)
 	return numberOf(&call, wireTakeEvents(thingAt(&call, 0)));
 }
 
+static napi_value hasNews(napi_env env, napi_callback_info info)
+{
+	Call call = readCall(env, info);
+	return numberOf(&call, wireHasNews(thingAt(&call, 0)));
+}
+
 /* (wire, out): how many of the bytes to be sent next are in `out` now; they still count as not sent */
 static napi_value pending(napi_env env, napi_callback_info info)
 {
@@ -306,20 +321,27 @@ static napi_value receivable(napi_env env, napi_callback_info info)
 	return numberOf(&call, (double)wireReceivable(thingAt(&call, 0)));
 }
 
-/* (wire, bytes, count, nowMs) */
+/* (wire, bytes, count) */
 static napi_value receive(napi_env env, napi_callback_info info)
 {
 	Call call = readCall(env, info);
 	Bytes bytes = bytesUpTo(&call, 1, uintAt(&call, 2));
-	wireReceive(thingAt(&call, 0), bytes.bytes, bytes.length, uintAt(&call, 3));
+	wireReceive(thingAt(&call, 0), bytes.bytes, bytes.length);
 	return NULL;
 }
 
-/* (wire, nowMs): milliseconds until it wants to be called again */
-static napi_value service(napi_env env, napi_callback_info info)
+/* (wire, nowMs): whether pings may be answered for the engine */
+static napi_value answersPings(napi_env env, napi_callback_info info)
 {
 	Call call = readCall(env, info);
-	return numberOf(&call, wireService(thingAt(&call, 0), uintAt(&call, 1)));
+	return numberOf(&call, wireAnswersPings(thingAt(&call, 0), uintAt(&call, 1)));
+}
+
+static napi_value hearPings(napi_env env, napi_callback_info info)
+{
+	Call call = readCall(env, info);
+	wireHearPings(thingAt(&call, 0));
+	return NULL;
 }
 
 /* (wire, nowMs) */
@@ -339,6 +361,108 @@ static napi_value wireCounters(napi_env env, napi_callback_info info)
 	return copyCounters(&call, 2, &wire->counters, sizeof(wire->counters));
 }
 
+/* ---- the line ---------------------------------------------------------------------------------------------------- */
+
+static napi_value makeLine(napi_env env, napi_callback_info info)
+{
+	Call call = readCall(env, info);
+	Line *line = allocate(sizeof(Line));
+	wireLineInit(&line->line, line->ring, sizeof(line->ring));
+	return makeThing(&call, line);
+}
+
+/* (line, bytes, count): how many of the bytes found room */
+static napi_value lineTake(napi_env env, napi_callback_info info)
+{
+	Call call = readCall(env, info);
+	Line *line = thingAt(&call, 0);
+	Bytes bytes = bytesUpTo(&call, 1, uintAt(&call, 2));
+	size_t taken = 0;
+
+	while ((taken < bytes.length) && wireLineHasRoom(&line->line))
+		wireLineTake(&line->line, bytes.bytes[taken++]);
+	return numberOf(&call, (double)taken);
+}
+
+/* (line): whether it has room for another byte */
+static napi_value lineHasRoom(napi_env env, napi_callback_info info)
+{
+	Call call = readCall(env, info);
+	return numberOf(&call, wireLineHasRoom(thingAt(&call, 0)));
+}
+
+/* (line, out): how many of the bytes to be sent next are in `out` now, and are sent */
+static napi_value lineNext(napi_env env, napi_callback_info info)
+{
+	Call call = readCall(env, info);
+	Line *line = thingAt(&call, 0);
+	Bytes out = bytesAt(&call, 1);
+	size_t count = 0;
+
+	while ((count < out.length) && wireLineHasNext(&line->line))
+		out.bytes[count++] = wireLineNext(&line->line);
+	return numberOf(&call, (double)count);
+}
+
+/* (line, out): how many received bytes are in `out` now, and nowhere else */
+static napi_value lineRead(napi_env env, napi_callback_info info)
+{
+	Call call = readCall(env, info);
+	Line *line = thingAt(&call, 0);
+	Bytes out = bytesAt(&call, 1);
+	return numberOf(&call, (double)wireLineRead(&line->line, out.bytes, out.length));
+}
+
+/* (line, wire): sends what the wire has to send, which stays the wire's; returns how much that is */
+static napi_value lineSend(napi_env env, napi_callback_info info)
+{
+	Call call = readCall(env, info);
+	Line *line = thingAt(&call, 0);
+	size_t count = 0;
+	const uint8_t *bytes = wirePending(thingAt(&call, 1), &count);
+	wireLineSend(&line->line, bytes, count);
+	return numberOf(&call, (double)count);
+}
+
+/* (line): how much of this is not sent */
+static napi_value lineUnsent(napi_env env, napi_callback_info info)
+{
+	Call call = readCall(env, info);
+	Line *line = thingAt(&call, 0);
+	return numberOf(&call, line->line.frameLeft);
+}
+
+/* (line): whether there is anything to be sent */
+static napi_value lineHasNext(napi_env env, napi_callback_info info)
+{
+	Call call = readCall(env, info);
+	return numberOf(&call, wireLineHasNext(thingAt(&call, 0)));
+}
+
+/* (line, isOpen) */
+static napi_value lineOpen(napi_env env, napi_callback_info info)
+{
+	Call call = readCall(env, info);
+	Line *line = thingAt(&call, 0);
+	line->line.isOpen = (uint8_t)uintAt(&call, 1);
+	return NULL;
+}
+
+static napi_value lineReset(napi_env env, napi_callback_info info)
+{
+	Call call = readCall(env, info);
+	wireLineReset(thingAt(&call, 0));
+	return NULL;
+}
+
+/* (line): how many pings it has answered */
+static napi_value linePings(napi_env env, napi_callback_info info)
+{
+	Call call = readCall(env, info);
+	Line *line = thingAt(&call, 0);
+	return numberOf(&call, line->line.pingsAnswered);
+}
+
 /* ------------------------------------------------------------------------------------------------------------------ */
 
 #define FUNCTION(name) { #name, NULL, name, NULL, NULL, NULL, napi_enumerable, NULL }
@@ -349,9 +473,11 @@ NAPI_MODULE_INIT()
 		FUNCTION(crc8), FUNCTION(crc32), FUNCTION(encode), FUNCTION(makeDecoder), FUNCTION(resetDecoder),
 		FUNCTION(decode), FUNCTION(takeNoise), FUNCTION(decoderCounters), FUNCTION(makeWire), FUNCTION(isIdle),
 		FUNCTION(sendFrame), FUNCTION(prepareFrame), FUNCTION(sendPrepared), FUNCTION(dropCue), FUNCTION(hold),
-		FUNCTION(restart), FUNCTION(take), FUNCTION(takeEvents), FUNCTION(pending), FUNCTION(pendingCount),
-		FUNCTION(sent), FUNCTION(receivable), FUNCTION(receive), FUNCTION(service), FUNCTION(see),
-		FUNCTION(wireCounters),
+		FUNCTION(restart), FUNCTION(take), FUNCTION(takeEvents), FUNCTION(hasNews), FUNCTION(pending), FUNCTION(pendingCount),
+		FUNCTION(sent), FUNCTION(receivable), FUNCTION(receive), FUNCTION(see),
+		FUNCTION(answersPings), FUNCTION(hearPings), FUNCTION(wireCounters), FUNCTION(makeLine), FUNCTION(lineTake),
+		FUNCTION(lineHasRoom), FUNCTION(lineNext), FUNCTION(lineRead), FUNCTION(lineSend), FUNCTION(lineUnsent),
+		FUNCTION(lineHasNext), FUNCTION(lineOpen), FUNCTION(lineReset), FUNCTION(linePings),
 	};
 	napi_define_properties(env, exports, sizeof(functions) / sizeof(functions[0]), functions);
 	return exports;

@@ -11,8 +11,7 @@ export const WireStatus = Object.freeze({ OK: 0, BUSY: 1, SIZE: 2 });
 /** Bits of takeEvents(). */
 export const WIRE_NOISE = 1;
 export const WIRE_IDLE = 2;
-/** What service() returns when nothing waits. */
-export const WIRE_NEVER = 0xffff_ffff;
+export const WIRE_HEARD = 4;
 
 /** Times are whole milliseconds modulo 2^32. Flags are numbers: 0 is no. */
 export interface Addon {
@@ -37,14 +36,29 @@ export interface Addon {
   restart(wire: Handle): void;
   take(wire: Handle, payload: Uint8Array, nowMs: number): number;
   takeEvents(wire: Handle): number;
+  hasNews(wire: Handle): number;
   pending(wire: Handle, out: Uint8Array): number;
   pendingCount(wire: Handle): number;
   sent(wire: Handle, count: number): void;
   receivable(wire: Handle): number;
-  receive(wire: Handle, bytes: Uint8Array, count: number, nowMs: number): void;
-  service(wire: Handle, nowMs: number): number;
+  receive(wire: Handle, bytes: Uint8Array, count: number): void;
   see(wire: Handle, nowMs: number): void;
+  answersPings(wire: Handle, nowMs: number): number;
+  hearPings(wire: Handle): void;
   wireCounters(wire: Handle, decoderInto: Uint8Array, wireInto: Uint8Array): void;
+
+  makeLine(): Handle;
+  lineTake(line: Handle, bytes: Uint8Array, count: number): number;
+  lineHasRoom(line: Handle): number;
+  lineNext(line: Handle, out: Uint8Array): number;
+  lineRead(line: Handle, out: Uint8Array): number;
+  /** The wire must live on as long as it has something to send. */
+  lineSend(line: Handle, wire: Handle): number;
+  lineUnsent(line: Handle): number;
+  lineHasNext(line: Handle): number;
+  lineOpen(line: Handle, isOpen: number): void;
+  lineReset(line: Handle): void;
+  linePings(line: Handle): number;
 }
 
 export const addon: Addon = createRequire(import.meta.url)(projectPath("build/native/wire.node"));

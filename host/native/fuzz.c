@@ -7,8 +7,8 @@
  * CORPUS is a file of recorded frames, each after its length (u16, little-endian). Input number i depends on SEED and i
  * alone, so a failure, which names both, comes again with `fuzz CORPUS SEED i 1`.
  *
- * An input is either a stream for the decoder (recorded frames, whole, mutated and mixed with garbage), or a life of a
- * whole wire: an engine and a port that do what they are allowed to, in any order.
+ * An input is a stream for the decoder (recorded frames, whole, mutated and mixed with garbage), the same for a line with
+ * a decoder behind it, or a life of a whole wire: an engine and a port that do what they are allowed to, in any order.
  */
 
 #include <stdio.h>
@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "../../src/native/wire-core.h"
+#include "../../src/native/wire-line.h"
 
 #if defined(FERRY_SANITIZED)
 #include <sanitizer/common_interface_defs.h>
@@ -238,6 +239,125 @@ static void fuzzDecoder(void)
 	free(decoder);
 }
 
+/* ---- a line ------------------------------------------------------------------------------------------------------ */
+
+static size_t makePing(uint8_t *out)
+{
+	const uint8_t ping[6] = { 0xbc, 0x67, 0x01, 0x01, anyByte(), anyByte() };
+	return wireEncode(ping, sizeof(ping), out, WIRE_FRAME_BYTES(sizeof(ping)));
+}
+
+static size_t makeStreamOfPings(uint8_t *out)
+{
+	size_t length = 0;
+	uint32_t parts = 1 + below(60);
+
+	while (parts--) {
+		size_t begin = length;
+		length += oneIn(4) ? copyFrame(out + length, 200) : makePing(out + length);
+		if (oneIn(3))
+			length = begin + mutate(out + begin, length - begin, WIRE_FRAME_BYTES_MAX);
+	}
+	return length;
+}
+
+static void decodeAll(WireDecoder *decoder, const uint8_t *bytes, size_t count)
+{
+	size_t done = 0;
+
+	while (done < count) {
+		size_t found;
+		done += wireDecode(decoder, bytes + done, count - done, &found);
+	}
+}
+
+/* What has become of the stream: a decoder behind the line, one that hears the stream itself, and one at the far end. */
+typedef struct {
+	WireLine line;
+	uint8_t *ring;
+	WireDecoder behind, alone, far;
+	uint32_t framesSent;
+} LineLife;
+
+static void readLine(LineLife *life, size_t count)
+{
+	uint8_t *bytes = malloc(count ? count : 1);
+	CHECK(bytes);
+	decodeAll(&life->behind, bytes, wireLineRead(&life->line, bytes, count));
+	free(bytes);
+}
+
+static void transmitLine(LineLife *life, uint32_t count)
+{
+	while (count-- && wireLineHasNext(&life->line)) {
+		uint8_t byte = wireLineNext(&life->line);
+		decodeAll(&life->far, &byte, 1);
+	}
+}
+
+static void stepLine(LineLife *life, const uint8_t *frame, size_t frameLength)
+{
+	switch (below(5)) {
+		case 0:
+			life->line.isOpen = (uint8_t)below(2);
+			break;
+		case 1:
+			if (0 == life->line.frameLeft) {
+				wireLineSend(&life->line, frame, frameLength);
+				life->framesSent++;
+			}
+			break;
+		case 2:
+			transmitLine(life, below(40));
+			break;
+		default:
+			readLine(life, below(80));
+	}
+}
+
+static void fuzzLine(void)
+{
+	static uint8_t stream[STREAM_BYTES_MAX + 60 * WIRE_FRAME_BYTES_MAX];
+	size_t length = oneIn(2) ? makeStream(stream) : makeStreamOfPings(stream);
+	uint32_t ringBytes = WIRE_PING_FRAME_BYTES_MAX + below(oneIn(2) ? 30 : 600);
+	LineLife *life = calloc(1, sizeof(LineLife));
+	uint8_t frame[WIRE_FRAME_BYTES(40)];
+	size_t at = 0, frameLength;
+
+	CHECK(life && (life->ring = malloc(ringBytes)));
+	wireLineInit(&life->line, life->ring, ringBytes);
+	frameLength = wireEncode(stream, 1 + below(40), frame, sizeof(frame)); /* of whatever stands there */
+	while (at < length) {
+		uint32_t count = 1 + below(20);
+
+		while (count-- && (at < length) && wireLineHasRoom(&life->line)) {
+			decodeAll(&life->alone, stream + at, 1);
+			wireLineTake(&life->line, stream[at++]);
+			CHECK(life->line.used <= ringBytes);
+			CHECK(life->line.pongEnd <= sizeof(life->line.pongs));
+		}
+		stepLine(life, frame, frameLength);
+	}
+	life->line.isOpen = 0;
+	readLine(life, ringBytes);
+	decodeAll(&life->alone, (const uint8_t *)"\xbb", 1); /* what is held comes out */
+	wireLineTake(&life->line, 0xbb);
+	readLine(life, ringBytes);
+	transmitLine(life, sizeof(life->line.pongs) + sizeof(frame));
+	CHECK(life->behind.counters.frames + life->line.pingsAnswered == life->alone.counters.frames);
+	CHECK(life->behind.counters.crcErrors == life->alone.counters.crcErrors);
+	CHECK(life->behind.counters.escapeErrors == life->alone.counters.escapeErrors);
+	CHECK(life->behind.counters.oversizeFrames == life->alone.counters.oversizeFrames);
+	CHECK(life->behind.counters.noiseBytes == life->alone.counters.noiseBytes);
+	CHECK(life->behind.counters.restarts == life->alone.counters.restarts);
+	CHECK(life->far.counters.frames == life->framesSent + life->line.pingsAnswered);
+	CHECK(sumOf(&life->far.counters) == life->far.counters.frames);
+	CHECK(0 == life->far.counters.noiseBytes);
+	gPayloads += life->far.counters.frames;
+	free(life->ring);
+	free(life);
+}
+
 /* ---- a wire's life ----------------------------------------------------------------------------------------------- */
 
 typedef struct {
@@ -269,7 +389,7 @@ static void receiveFrame(Life *life, const uint8_t *payload, size_t length)
 	uint8_t frame[WIRE_FRAME_BYTES_MAX];
 	size_t count = wireEncode(payload, length, frame, sizeof(frame));
 	uint8_t *copy = copyOf(frame, count);
-	wireReceive(life->wire, copy, count, life->nowMs);
+	wireReceive(life->wire, copy, count);
 	free(copy);
 }
 
@@ -302,7 +422,7 @@ static void checkInbox(const WireCore *wire)
 	CHECK(wire->inboxUsed <= WIRE_INBOX_BYTES);
 	while (offset < wire->inboxUsed) {
 		uint32_t low = wire->inbox[(wire->inboxHead + offset) % WIRE_INBOX_BYTES];
-		uint32_t high = wire->inbox[(wire->inboxHead + offset + 1) % WIRE_INBOX_BYTES] & 0x7f;
+		uint32_t high = wire->inbox[(wire->inboxHead + offset + 1) % WIRE_INBOX_BYTES];
 		uint32_t length = low | (high << 8);
 		CHECK((length >= 1) && (length <= WIRE_PAYLOAD_BYTES_MAX));
 		offset += 2 + length;
@@ -376,12 +496,13 @@ static void stepPort(Life *life)
 			if (length > wireReceivable(life->wire) && !oneIn(20))
 				length = wireReceivable(life->wire);
 			copy = copyOf(bytes, length);
-			wireReceive(life->wire, copy, length, life->nowMs);
+			wireReceive(life->wire, copy, length);
 			free(copy);
 			break;
 		case 3:
 			life->nowMs += oneIn(10) ? nextRandom() : below(60);
-			wireService(life->wire, life->nowMs);
+			if (wireAnswersPings(life->wire, life->nowMs))
+				wireHearPings(life->wire);
 			break;
 		case 4:
 			if (oneIn(10)) {
@@ -413,7 +534,7 @@ static void fuzzLife(void)
 		checkInbox(life.wire);
 		CHECK(life.wire->cueLength <= WIRE_CUE_BYTES_MAX);
 		CHECK(life.wire->position <= life.wire->frames[life.wire->current].end);
-		CHECK(life.wire->counters.framesCued + life.wire->counters.pingsAnswered <= life.wire->counters.framesSent);
+		CHECK(life.wire->counters.framesCued <= life.wire->counters.framesSent);
 	}
 	/* Frames are never mixed, and a cut one is closed by the lead-in before the next; between frames its zero is noise. */
 	heard = &life.far->counters;
@@ -470,10 +591,16 @@ int main(int argc, char **argv)
 #endif
 	for (gInput = first; gInput < first + count; gInput++) {
 		seedRandom(gSeed, gInput);
-		if (oneIn(2))
-			fuzzDecoder();
-		else
-			fuzzLife();
+		switch (below(3)) {
+			case 0:
+				fuzzDecoder();
+				break;
+			case 1:
+				fuzzLine();
+				break;
+			default:
+				fuzzLife();
+		}
 	}
 	printf("%llu inputs, %llu payloads\n", (unsigned long long)count, (unsigned long long)gPayloads);
 	free(gFrames);

@@ -11,7 +11,11 @@ const SOURCES: readonly string[] = Object.freeze([
   "src/native/wire-core.c",
   "src/native/wire-frame.c",
 ]);
-const HEADERS: readonly string[] = Object.freeze(["src/native/wire-core.h", "src/native/wire-frame.h"]);
+const HEADERS: readonly string[] = Object.freeze([
+  "src/native/wire-core.h",
+  "src/native/wire-frame.h",
+  "src/native/wire-line.h",
+]);
 const SANITIZERS: readonly string[] = Object.freeze([
   "-fsanitize=address,undefined",
   "-fno-sanitize-recover=all",

@@ -1,36 +1,47 @@
 /**
  * The portable C wire on Node, over any ECMA-419 Serial: what src/native/wire-xs.c is on the chip.
  *
- * There the C runs on a thread of its own and the engine hears of its news when it has time. `WireHost` says how that is
- * here: by default the engine hears at once, so that the suites which hold the twin hold the C as well; a test or a
- * bench may keep the engine busy meanwhile.
+ *   Serial --> interrupt: the line --> the wire's task: the core --> the engine
+ *
+ * There each of the three has its own time. `WireHost` says how that is here: by default all of it happens at once, so
+ * that the suites which hold the twin hold the C as well; a test or a bench may keep the engine or the task busy meanwhile.
  */
 
 import type { Wire, WireClass, WireCounters, WireOptions } from "../../src/frame/wire.js";
 import type { Clock, Serial, TimerHandle } from "../../src/ports.js";
-import { addon, WIRE_IDLE, WIRE_NEVER, WIRE_NOISE, WireStatus } from "./addon.js";
+import { addon, WIRE_HEARD, WIRE_IDLE, WIRE_NOISE, WireStatus } from "./addon.js";
 import { readCounters, readDecoderCounters } from "./codec.js";
 
 export interface WireHost {
-  /** Time and timers of the wire's own thread; those of the engine by default. */
+  /** Time and timers of the wire's task; those of the engine by default. */
   readonly clock?: Clock;
-  /** Brings the wire's news to the engine. */
+  /** Task or engine have something for the interrupt. */
+  kick(transmit: () => void): void;
+  /** The interrupt has something for the wire's task. */
+  wake(serve: () => void): void;
+  /** Brings the task's news to the engine. */
   post(deliver: () => void): void;
-  /** Room in the UART for what is to be sent. */
-  readonly transmitBytes: number;
 }
 
 export interface CoreWireCounters extends WireCounters {
-  /** By the wire, for an engine in a long step. */
-  pingsAnswered: number;
   inboxDrops: number;
+  /** By the interrupt, in the engine's name. */
+  pingsAnswered: number;
 }
 
 const FIFO_BYTES = 128;
-const AT_ONCE: WireHost = Object.freeze({ post: (deliver: () => void) => deliver(), transmitBytes: FIFO_BYTES });
+const AT_ONCE: WireHost = Object.freeze({
+  kick: (transmit: () => void) => transmit(),
+  wake: (serve: () => void) => serve(),
+  post: (deliver: () => void) => deliver(),
+});
+/** What the task reads from the line at a time. */
+const RECEIVED_BYTES = 256;
 const PAYLOAD_BYTES_MAX = 1536;
 const BITS_PER_BYTE = 10;
 const DRAIN_MARGIN_MS = 2;
+/** The engine is asked for a sign of life so often. */
+const HEARTBEAT_MS = 1000;
 const NO_CUE = new Uint8Array(0);
 /** In the order of the C structure. */
 const COUNTER_NAMES = Object.freeze([
@@ -39,7 +50,6 @@ const COUNTER_NAMES = Object.freeze([
   "bytesSent",
   "bytesReceived",
   "baudChanges",
-  "pingsAnswered",
   "inboxDrops",
 ] as const);
 
@@ -48,16 +58,23 @@ export class CoreWire implements Wire {
   readonly #host: WireHost;
   readonly #clock: Clock;
   readonly #core;
-  readonly #received = new Uint8Array(FIFO_BYTES);
-  readonly #outgoing: Uint8Array;
+  readonly #line = addon.makeLine();
+  readonly #fifo = new Uint8Array(FIFO_BYTES);
+  readonly #received = new Uint8Array(RECEIVED_BYTES);
   readonly #payload = new Uint8Array(PAYLOAD_BYTES_MAX);
   #serial: Serial | undefined;
   #baud: number;
   #writable = 0;
+  /** Of the frame on its way: bytes that the line has and had not sent when last asked. */
+  #handedOver = 0;
+  #pingsHeard = 0;
+  #isServing = false;
+  /** The engine's last sign of life. */
+  #seenMs = 0;
   #posted = false;
   #delivering = false;
   #closed = false;
-  #serviceTimer: TimerHandle;
+  #heartbeat: TimerHandle;
   readonly #drainWaiters: (() => void)[] = [];
   #drainTimer: TimerHandle;
 
@@ -65,10 +82,10 @@ export class CoreWire implements Wire {
     this.#options = options;
     this.#host = host;
     this.#clock = host.clock ?? options.clock;
-    this.#outgoing = new Uint8Array(host.transmitBytes);
     this.#baud = options.baud;
     this.#core = addon.makeWire(this.#now());
     this.#open();
+    this.#askEngine();
   }
 
   get idle(): boolean {
@@ -80,11 +97,11 @@ export class CoreWire implements Wire {
   }
 
   get counters(): CoreWireCounters {
-    let own: Omit<CoreWireCounters, keyof ReturnType<typeof readDecoderCounters>> | undefined;
+    let own: Record<(typeof COUNTER_NAMES)[number], number> | undefined;
     const decoder = readDecoderCounters((decoderInto) => {
       own = readCounters(COUNTER_NAMES, (into) => addon.wireCounters(this.#core, decoderInto, into));
     });
-    return Object.assign(decoder, own);
+    return Object.assign(decoder, own as NonNullable<typeof own>, { pingsAnswered: addon.linePings(this.#line) });
   }
 
   send(payload: Uint8Array, length: number): void {
@@ -92,7 +109,7 @@ export class CoreWire implements Wire {
     const status = addon.sendFrame(this.#core, payload, length);
     if (status === WireStatus.BUSY) throw new Error("wire: a frame is on its way");
     assertSize(status, length);
-    this.#fill();
+    this.#afterCall();
   }
 
   prepare(payload: Uint8Array, length: number, cue = NO_CUE): void {
@@ -101,7 +118,7 @@ export class CoreWire implements Wire {
 
   sendPrepared(): boolean {
     const isSent = addon.sendPrepared(this.#core) === WireStatus.OK;
-    this.#fill();
+    this.#afterCall();
     return isSent;
   }
 
@@ -113,7 +130,9 @@ export class CoreWire implements Wire {
     this.afterDrain(() => {
       this.#serial?.close();
       this.#baud = baud;
+      addon.lineReset(this.#line);
       addon.restart(this.#core);
+      this.#handedOver = 0;
       this.#open();
       onSwitched();
     });
@@ -123,25 +142,26 @@ export class CoreWire implements Wire {
     if (this.#closed) return;
     if (this.#drainWaiters.push(callback) > 1) return;
     addon.hold(this.#core, 1);
+    this.#afterCall();
     this.#awaitDrain();
   }
 
   close(): void {
     this.#closed = true;
     this.#clock.clear(this.#drainTimer);
-    this.#clock.clear(this.#serviceTimer);
+    this.#clock.clear(this.#heartbeat);
     this.#serial?.close();
     this.#serial = undefined;
   }
 
   /** What the UART may still hold is known from the free space last announced; one more byte is on the line. */
   #awaitDrain(): void {
-    const unsentBytes = addon.pendingCount(this.#core) + this.#host.transmitBytes - this.#writable + 1;
+    const unsentBytes = addon.pendingCount(this.#core) + FIFO_BYTES - this.#writable + 1;
     const drainMs = (unsentBytes * BITS_PER_BYTE * 1000) / this.#baud + DRAIN_MARGIN_MS;
     const { bytesSent } = this.counters;
     this.#drainTimer = this.#clock.set(() => {
-      const handedOver = addon.pendingCount(this.#core) === 0 && this.counters.bytesSent === bytesSent;
-      if (handedOver) this.#host.post(() => this.#onDrained());
+      const hasMore = addon.pendingCount(this.#core) > 0 || addon.lineHasNext(this.#line) > 0;
+      if (!hasMore && this.counters.bytesSent === bytesSent) this.#host.post(() => this.#onDrained());
       else this.#awaitDrain();
     }, drainMs);
   }
@@ -154,8 +174,10 @@ export class CoreWire implements Wire {
     }
     if (this.#closed) return;
     addon.hold(this.#core, 0);
-    this.#tellEngine();
+    this.#afterCall();
   }
+
+  // ---- the interrupt ----------------------------------------------------------------------------------------
 
   #open(): void {
     this.#writable = 0;
@@ -163,48 +185,111 @@ export class CoreWire implements Wire {
     this.#serial = new io({
       ...options,
       baud: this.#baud,
-      onReadable: () => this.#onReadable(),
+      onReadable: () => {
+        this.#receive();
+        this.#host.wake(() => this.#serve());
+      },
       onWritable: (count) => {
         this.#writable = count;
-        this.#fill();
+        this.#transmit();
       },
     });
   }
 
-  /** What the inbox has no room for stays in the UART until the engine has taken something. */
-  #onReadable(): void {
-    const room = Math.min(addon.receivable(this.#core), this.#received.length);
-    const count = room > 0 ? this.#serial?.read(this.#received.subarray(0, room)) : undefined;
-    if (!count) return;
-    addon.receive(this.#core, this.#received, count, this.#now());
-    this.#fill(); // a cue may have come
-    this.#tellEngine();
-    this.#service();
+  /** What the line has no room for stays in the FIFO. */
+  #receive(): void {
+    const byte = this.#fifo.subarray(0, 1);
+    while (addon.lineHasRoom(this.#line) && this.#serial?.read(byte)) addon.lineTake(this.#line, byte, 1);
+    this.#transmit(); // a ping may have come
   }
 
-  /** Hands over as much as the UART takes now. */
-  #fill(): void {
-    const count = addon.pending(this.#core, this.#outgoing.subarray(0, this.#writable));
+  /** The task is told when the frame is gone. */
+  #transmit(): void {
+    const unsent = addon.lineUnsent(this.#line);
+    const count = addon.lineNext(this.#line, this.#fifo.subarray(0, this.#writable));
     if (count === 0 || !this.#serial) return;
-    this.#serial.write(this.#outgoing.subarray(0, count));
     this.#writable -= count;
-    addon.sent(this.#core, count);
+    this.#serial.write(this.#fifo.subarray(0, count));
+    if (unsent > 0 && addon.lineUnsent(this.#line) === 0) this.#host.wake(() => this.#serve());
+  }
+
+  // ---- the wire's task --------------------------------------------------------------------------------------
+
+  #serve(): void {
+    if (this.#closed || this.#isServing) return;
+    this.#isServing = true;
+    this.#readLine();
+    const pings = addon.linePings(this.#line);
+    if (pings !== this.#pingsHeard) addon.hearPings(this.#core);
+    this.#pingsHeard = pings;
+    this.#handOver();
+    this.#isServing = false;
     this.#tellEngine();
+  }
+
+  #readLine(): void {
+    for (;;) {
+      const room = Math.min(addon.receivable(this.#core), this.#received.length);
+      const count = room > 0 ? addon.lineRead(this.#line, this.#received.subarray(0, room)) : 0;
+      if (count === 0) return;
+      addon.receive(this.#core, this.#received, count);
+      this.#receive(); // there is room again for what is in the FIFO
+    }
+  }
+
+  /** Notes what the line has sent, and gives it the next frame when that was all. Either side's. */
+  #handOver(): void {
+    for (;;) {
+      const unsent = addon.lineUnsent(this.#line);
+      addon.sent(this.#core, this.#handedOver - unsent);
+      this.#handedOver = unsent;
+      addon.lineOpen(this.#line, addon.answersPings(this.#core, this.#now()));
+      if (unsent > 0 || !this.#serial) return;
+      this.#handedOver = addon.lineSend(this.#line, this.#core);
+      if (this.#handedOver === 0) return;
+      this.#host.kick(() => this.#transmit());
+    }
   }
 
   #tellEngine(): void {
-    if (this.#posted || this.#delivering) return;
+    if (this.#posted || this.#delivering || !addon.hasNews(this.#core)) return;
+    this.#post();
+  }
+
+  #post(): void {
     this.#posted = true;
     this.#host.post(() => {
       this.#posted = false;
       this.#delivering = true;
+      this.#see();
       while (!this.#closed && this.#deliver());
       this.#delivering = false;
-      if (!this.#closed) this.#onReadable();
+      this.#host.wake(() => this.#serve());
     });
   }
 
-  /** The engine's side: payloads first. False when there was no news. */
+  #askEngine(): void {
+    this.#heartbeat = this.#clock.set(() => {
+      if (!this.#posted && this.#clock.now() - this.#seenMs >= HEARTBEAT_MS) this.#post();
+      this.#serve();
+      this.#askEngine();
+    }, HEARTBEAT_MS);
+  }
+
+  // ---- the engine -------------------------------------------------------------------------------------------
+
+  #see(): void {
+    this.#seenMs = this.#clock.now();
+    addon.see(this.#core, this.#now());
+  }
+
+  #afterCall(): void {
+    this.#see();
+    this.#handOver();
+    this.#tellEngine();
+  }
+
+  /** Payloads first. False when there was no news. */
   #deliver(): boolean {
     const length = addon.take(this.#core, this.#payload, this.#now());
     if (length > 0) {
@@ -213,16 +298,9 @@ export class CoreWire implements Wire {
     }
     const events = addon.takeEvents(this.#core);
     if (events & WIRE_NOISE) this.#options.onNoise();
+    if (events & WIRE_HEARD && !this.#closed) this.#options.onPingAnswered();
     if (events & WIRE_IDLE && !this.#closed) this.#options.onIdle();
     return events !== 0;
-  }
-
-  /** Pings that the engine leaves lying. */
-  #service(): void {
-    this.#clock.clear(this.#serviceTimer);
-    const dueMs = addon.service(this.#core, this.#now());
-    this.#fill();
-    if (dueMs !== WIRE_NEVER) this.#serviceTimer = this.#clock.set(() => this.#service(), dueMs);
   }
 
   #now(): number {

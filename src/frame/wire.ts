@@ -42,6 +42,8 @@ export interface WireOptions {
   onNoise(): void;
   /** The last frame has been handed to the UART: the next may come. */
   onIdle(): void;
+  /** The MCU has pinged, and the wire has answered by itself, as the native one does. */
+  onPingAnswered(): void;
 }
 
 /** What Ferry needs of a wire: this class, or the native one on the device. */

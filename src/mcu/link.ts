@@ -39,7 +39,7 @@ export interface McuLinkOptions {
   /** Ferry has restarted by itself, so that its MCU may not have noticed. */
   isWarmStart?: boolean;
   onBaud(baud: number): void;
-  /** Any valid payload has arrived. */
+  /** Any valid payload has arrived, pings included. */
   onHeard(): void;
   /** The line has room for the next message. */
   onIdle?(): void;
@@ -52,6 +52,7 @@ export class McuLink {
   readonly #wire: Wire;
   readonly #initialBaud: number;
   readonly #onBaud: (baud: number) => void;
+  readonly #tellHeard: () => void;
   #wantedBaud: number | undefined;
   /** The wanted baud must prove itself in time. */
   #proofWanted = false;
@@ -74,6 +75,7 @@ export class McuLink {
     this.#agreedBaud = kept !== undefined && this.supportsBaud(kept) ? kept : this.#initialBaud;
     this.#expectsAgreedBaud = options.isWarmStart ?? false;
     this.#onBaud = options.onBaud;
+    this.#tellHeard = options.onHeard;
     const Wire = options.Wire ?? SerialWire;
     this.#wire = new Wire({
       clock: options.clock,
@@ -81,12 +83,9 @@ export class McuLink {
       baud: this.#initialBaud,
       onPayload: (payload, length) => {
         this.session.onPayload(payload, length); // first: a RESULT may have the next chunk wait for it
-        this.#noiseSinceMs = undefined;
-        this.#isHeard = true;
-        this.#expectsAgreedBaud = false;
-        if (this.#proofTimer !== undefined) this.#proven();
-        options.onHeard();
+        this.#onHeard();
       },
+      onPingAnswered: () => this.#onHeard(),
       onNoise: () => this.#onNoise(),
       onIdle: () => {
         this.session.onSinkIdle();
@@ -178,6 +177,14 @@ export class McuLink {
       this.#proofTimer = undefined;
       this.resetBaud();
     }, BAUD_PROOF_MS);
+  }
+
+  #onHeard(): void {
+    this.#noiseSinceMs = undefined;
+    this.#isHeard = true;
+    this.#expectsAgreedBaud = false;
+    if (this.#proofTimer !== undefined) this.#proven();
+    this.#tellHeard();
   }
 
   #proven(): void {

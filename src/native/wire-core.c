@@ -9,21 +9,10 @@
 /*
  * An entry of the inbox, which wraps around at any byte:
  *
- *   | u16 length, little-endian | payload |     ANSWERED in the length: a ping that needs no other answer
+ *   | u16 length, little-endian | payload |
  */
 enum {
 	HEADER_BYTES = 2,
-	ANSWERED = 0x8000,
-};
-
-/*
- * ncp.ping and its answer, as messages (src/rpc/protocol.ts):
- *
- *   INVOKE  | bc 67 | 01 01 | u16 message id |        RESULT  | 12 a5 | u16 message id | 00 |
- */
-enum {
-	PING_BYTES = 6,
-	PONG_BYTES = 5,
 };
 
 void wireInit(WireCore *wire, uint32_t nowMs)
@@ -184,13 +173,8 @@ static void copyOut(const WireCore *wire, uint32_t offset, uint8_t *bytes, uint3
 	memcpy(bytes + first, wire->inbox, count - first);
 }
 
-static uint32_t headerAt(const WireCore *wire, uint32_t offset)
-{
-	return (uint32_t)wire->inbox[inboxAt(wire, offset)] | ((uint32_t)wire->inbox[inboxAt(wire, offset + 1)] << 8);
-}
-
 /* Returns 0 when there is no room. */
-static int keep(WireCore *wire, const uint8_t *payload, uint32_t length, uint32_t nowMs)
+static int keep(WireCore *wire, const uint8_t *payload, uint32_t length)
 {
 	uint8_t header[HEADER_BYTES] = { (uint8_t)length, (uint8_t)(length >> 8) };
 
@@ -198,8 +182,6 @@ static int keep(WireCore *wire, const uint8_t *payload, uint32_t length, uint32_
 		wire->counters.inboxDrops++;
 		return 0;
 	}
-	if (0 == wire->inboxUsed)
-		wire->waitingSinceMs = nowMs;
 	copyIn(wire, header, HEADER_BYTES);
 	copyIn(wire, payload, length);
 	return 1;
@@ -207,19 +189,18 @@ static int keep(WireCore *wire, const uint8_t *payload, uint32_t length, uint32_
 
 size_t wireTake(WireCore *wire, uint8_t *payload, uint32_t nowMs)
 {
-	wire->seenMs = wire->waitingSinceMs = nowMs;
-	while (wire->inboxUsed) {
-		uint32_t header = headerAt(wire, 0);
-		uint32_t length = header & ~(uint32_t)ANSWERED;
+	uint8_t header[HEADER_BYTES];
+	uint32_t length;
 
-		if (!(header & ANSWERED))
-			copyOut(wire, HEADER_BYTES, payload, length);
-		wire->inboxHead = inboxAt(wire, HEADER_BYTES + length);
-		wire->inboxUsed -= HEADER_BYTES + length;
-		if (!(header & ANSWERED))
-			return length;
-	}
-	return 0;
+	wireSee(wire, nowMs);
+	if (0 == wire->inboxUsed)
+		return 0;
+	copyOut(wire, 0, header, HEADER_BYTES);
+	length = header[0] | ((uint32_t)header[1] << 8);
+	copyOut(wire, HEADER_BYTES, payload, length);
+	wire->inboxHead = inboxAt(wire, HEADER_BYTES + length);
+	wire->inboxUsed -= HEADER_BYTES + length;
+	return length;
 }
 
 unsigned wireTakeEvents(WireCore *wire)
@@ -256,7 +237,7 @@ static void takeCue(WireCore *wire, const uint8_t *payload, size_t length)
 	beginPrepared(wire);
 }
 
-void wireReceive(WireCore *wire, const uint8_t *bytes, size_t count, uint32_t nowMs)
+void wireReceive(WireCore *wire, const uint8_t *bytes, size_t count)
 {
 	wire->counters.bytesReceived += (uint32_t)count;
 	while (count) {
@@ -267,7 +248,7 @@ void wireReceive(WireCore *wire, const uint8_t *bytes, size_t count, uint32_t no
 		count -= used;
 		if (!length)
 			continue;
-		if (keep(wire, wire->decoder.bytes, (uint32_t)length, nowMs))
+		if (keep(wire, wire->decoder.bytes, (uint32_t)length))
 			takeCue(wire, wire->decoder.bytes, length);
 	}
 	if (wire->decoder.isNoisy) {
@@ -276,47 +257,14 @@ void wireReceive(WireCore *wire, const uint8_t *bytes, size_t count, uint32_t no
 	}
 }
 
-/* ---- pings that the engine leaves lying -------------------------------------------------------------------------- */
+/* ---- pings ------------------------------------------------------------------------------------------------------- */
 
-static int isPing(const uint8_t *payload)
+int wireAnswersPings(const WireCore *wire, uint32_t nowMs)
 {
-	return (0xbc == payload[0]) && (0x67 == payload[1]) && (0x01 == payload[2]) && (0x01 == payload[3]);
+	return !wire->isHeld && !wire->needsLeadIn && (nowMs - wire->seenMs < WIRE_ALIVE_MS);
 }
 
-/* Finds the first ping without an answer, and counts as answered what it finds. Returns 0 when there is none. */
-static int takePing(WireCore *wire, uint8_t *ping)
+void wireHearPings(WireCore *wire)
 {
-	uint32_t offset = 0;
-
-	while (offset < wire->inboxUsed) {
-		uint32_t header = headerAt(wire, offset);
-
-		if (PING_BYTES == header) {
-			copyOut(wire, offset + HEADER_BYTES, ping, PING_BYTES);
-			if (isPing(ping)) {
-				wire->inbox[inboxAt(wire, offset + 1)] |= ANSWERED >> 8;
-				return 1;
-			}
-		}
-		offset += HEADER_BYTES + (header & ~(uint32_t)ANSWERED);
-	}
-	return 0;
-}
-
-uint32_t wireService(WireCore *wire, uint32_t nowMs)
-{
-	uint32_t waitedMs = nowMs - wire->waitingSinceMs;
-	uint8_t ping[PING_BYTES];
-
-	if (0 == wire->inboxUsed)
-		return WIRE_NEVER;
-	if (waitedMs < WIRE_PING_PATIENCE_MS)
-		return WIRE_PING_PATIENCE_MS - waitedMs;
-	if ((nowMs - wire->seenMs < WIRE_ALIVE_MS) && wireIsIdle(wire) && takePing(wire, ping)) {
-		const uint8_t pong[PONG_BYTES] = { 0x12, 0xa5, ping[4], ping[5], 0x00 };
-		encode(currentFrame(wire), pong, sizeof(pong));
-		begin(wire);
-		wire->counters.pingsAnswered++;
-	}
-	return WIRE_PING_PATIENCE_MS;
+	wire->events |= WIRE_HEARD;
 }

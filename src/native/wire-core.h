@@ -9,8 +9,8 @@
  * Invariants: one frame is on its way at a time and is never mixed with another; the lead-in precedes the first frame
  * after boot and after a change of baud; payloads are handed over in order, once.
  *
- * Two things leave by themselves, though never while a frame is half sent or the wire is held: a prepared frame at its
- * cue, and the answer to a ping that an engine which lives leaves lying. Such a ping is not handed over any more.
+ * A prepared frame leaves by itself at its cue, though never while another is half sent or the wire is held. Pings are
+ * answered before they come here (wire-line.h), while wireAnswersPings() says so; the engine only hears that there were some.
  *
  * Not for two threads at a time: wire-xs.c holds a lock around each call.
  */
@@ -25,11 +25,8 @@
 #define WIRE_CUE_BYTES_MAX 8
 /* 00 BB, closes half a frame in which the MCU's parser may be stuck: see src/frame/layout.ts. */
 #define WIRE_LEAD_IN_BYTES 2
-/* An engine that leaves the inbox lying for so long is in a long step. MCUs wait 100 ms for the answer to a ping. */
-#define WIRE_PING_PATIENCE_MS 30
 /* An engine that was not seen for so long may have died: then no answer goes out in its name. */
 #define WIRE_ALIVE_MS 5000
-#define WIRE_NEVER UINT32_MAX
 
 typedef enum {
 	WIRE_OK,
@@ -41,6 +38,7 @@ typedef enum {
 enum {
 	WIRE_NOISE = 1, /* bytes or frames arrived that were no good */
 	WIRE_IDLE = 2,  /* the last frame has been handed over: the next may come */
+	WIRE_HEARD = 4, /* pings arrived, and were answered */
 };
 
 typedef struct {
@@ -49,7 +47,6 @@ typedef struct {
 	uint32_t bytesSent;
 	uint32_t bytesReceived;
 	uint32_t baudChanges;
-	uint32_t pingsAnswered; /* for the engine, while it was in a long step */
 	uint32_t inboxDrops;    /* payloads that found no room; none while the port heeds wireReceivable() */
 } WireCounters;
 
@@ -71,7 +68,6 @@ typedef struct {
 	uint8_t cue[WIRE_CUE_BYTES_MAX];
 	uint32_t position;       /* next byte of the current frame to hand over; at its end when nothing is on its way */
 	uint32_t seenMs;         /* the engine's last sign of life */
-	uint32_t waitingSinceMs; /* since the inbox was empty, or the engine last took something out of it */
 	uint32_t inboxHead;
 	uint32_t inboxUsed;
 	uint8_t inbox[WIRE_INBOX_BYTES];
@@ -95,7 +91,7 @@ void wireHold(WireCore *wire, int isHeld);
 void wireRestart(WireCore *wire);
 /* Moves the oldest payload into `payload`, of WIRE_PAYLOAD_BYTES_MAX bytes. Returns its length, 0 when there is none. */
 size_t wireTake(WireCore *wire, uint8_t *payload, uint32_t nowMs);
-/* WIRE_NOISE and WIRE_IDLE, each told once. To be asked after the payloads. */
+/* WIRE_NOISE, WIRE_IDLE and WIRE_HEARD, each told once. To be asked after the payloads. */
 unsigned wireTakeEvents(WireCore *wire);
 /* Whether wireTake() or wireTakeEvents() have something. */
 int wireHasNews(const WireCore *wire);
@@ -110,8 +106,10 @@ const uint8_t *wirePending(const WireCore *wire, size_t *count);
 void wireSent(WireCore *wire, size_t count);
 /* So many bytes may be received without any payload being lost. */
 size_t wireReceivable(const WireCore *wire);
-void wireReceive(WireCore *wire, const uint8_t *bytes, size_t count, uint32_t nowMs);
-/* Answers a ping that waits too long. Returns in how many milliseconds to come again, WIRE_NEVER if nothing waits. */
-uint32_t wireService(WireCore *wire, uint32_t nowMs);
+void wireReceive(WireCore *wire, const uint8_t *bytes, size_t count);
+/* Whether pings may be answered in the engine's name: it lives, the wire is not held, and no lead-in is due. */
+int wireAnswersPings(const WireCore *wire, uint32_t nowMs);
+/* Some were. */
+void wireHearPings(WireCore *wire);
 
 #endif

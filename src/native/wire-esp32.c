@@ -1,12 +1,12 @@
 /*
- * The wire's port on the ESP32: ESP-IDF's UART driver (v6.0) and a FreeRTOS task. See wire-platform.h.
+ * The wire's port on the ESP32: its UART, an interrupt of Ferry's own, and a FreeRTOS task. See wire-platform.h.
  *
- *   RX pin -> FIFO -> interrupt -> driver's ring -> task -> serve()          kilobytes: a flash erase, a TLS step
- *   TX pin <- FIFO <- interrupt <- driver's ring <- uart_write_bytes()       one frame, written whole
+ *   RX pin -> FIFO -> interrupt -> line's ring -> task -> serve()       kilobytes: a flash erase, a TLS step
+ *   TX pin <- FIFO <- interrupt <- the owner's frame, or a pong         nothing is copied in between
  *
- * The driver's interrupt runs from IRAM where sdkconfig says CONFIG_UART_ISR_IN_IRAM: then nothing is lost while flash
- * is erased or written, although the task itself waits then. A frame is only written when the one before has left the
- * ring, so uart_write_bytes() never waits, and what the wire calls idle is true.
+ * ESP-IDF (v6.0) sets up port, pins and rate; its UART driver, whose interrupt knows no pings, is not installed, as it is
+ * not for the SDK's own serial port. The interrupt and all that it calls lie in RAM, and touch nothing that lies in flash:
+ * it goes on while flash is erased or written, though the task itself waits then.
  *
  * Fault model: bytes lost in the FIFO are counted; a ring that is full holds the FIFO back, and RTS, where it is wired,
  * the MCU. A task cannot be joined in FreeRTOS: it says when it has ended.
@@ -24,60 +24,137 @@
 
 #include "builtinCommon.h"
 #include "driver/uart.h"
+#include "esp_attr.h"
+#include "esp_heap_caps.h"
+#include "esp_intr_alloc.h"
 #include "esp_timer.h"
 #include "freertos/FreeRTOS.h"
-#include "freertos/queue.h"
 #include "freertos/semphr.h"
 #include "freertos/task.h"
+#include "hal/uart_ll.h"
+#include "soc/interrupts.h"
+
+#include "wire-line.h"
 
 enum {
-	/* Room for the longest frame in the pieces that the driver makes of it, wherever the ring wraps around. */
-	TRANSMIT_RING_BYTES = 5120,
-	FIFO_BYTES = 128,
-	BITS_PER_BYTE = 10,
 	/* The receive interrupt comes when so many bytes wait, or the line was silent for so many bytes' time. */
 	RX_FULL_BYTES = 96,
 	RX_IDLE_SYMBOLS = 2,
 	RTS_FULL_BYTES = 112,
-	EVENTS = 20,
+	/* The transmit interrupt comes when fewer bytes are left: 160 us of them at 2 Mbaud. */
+	TX_EMPTY_BYTES = 32,
 	RECEIVED_BYTES = 256,
 	TASK_STACK_BYTES = 3072,
 	/* Above the engine's task (4), below those of Wi-Fi and lwIP (18 and more). */
 	TASK_PRIORITY = 10,
+	RECEIVE_INTERRUPTS = UART_INTR_RXFIFO_FULL | UART_INTR_RXFIFO_TOUT,
+	FAULT_INTERRUPTS = UART_INTR_RXFIFO_OVF | UART_INTR_FRAM_ERR | UART_INTR_BRK_DET,
 };
 
-/* An event that the driver never sends: it only ends the task's wait. */
-#define WAKE UART_EVENT_MAX
-
+/* In internal RAM. */
 struct WirePort {
 	WirePortOwner owner;
 	uart_port_t uart;
+	uart_dev_t *registers;
+	intr_handle_t interrupt;
 	int pins[4]; /* transmit, receive, RTS, CTS */
-	uint32_t baud;
-	QueueHandle_t events;
+	TaskHandle_t task;
 	SemaphoreHandle_t lock;
 	SemaphoreHandle_t ended;
-	int isInstalled;
-	int isRunning;
-	int isClosing;      /* under the lock */
-	int64_t sentUntilUs; /* when the last bit of what was written has left, as far as its length tells */
-	WirePortCounters counters; /* the task's */
+	int isClosing; /* under the lock */
+	portMUX_TYPE mux; /* from here on under it: the task's, the engine's, and the interrupt's */
+	WireLine line;
+	uint32_t overruns;
+	uint32_t framingErrors;
+	uint8_t *ring;
 };
+
+/* ---- the interrupt ----------------------------------------------------------------------------------------------- */
+
+/* What the ring has no room for stays in the FIFO, and the interrupt off, until the task has read something. */
+WIRE_LINE_INLINE void receive(WirePort *port)
+{
+	uint32_t waiting = uart_ll_get_rxfifo_len(port->registers);
+
+	while (waiting && wireLineHasRoom(&port->line)) {
+		uint8_t byte;
+		uart_ll_read_rxfifo(port->registers, &byte, 1);
+		wireLineTake(&port->line, byte);
+		waiting--;
+	}
+	if (waiting)
+		uart_ll_disable_intr_mask(port->registers, RECEIVE_INTERRUPTS);
+	uart_ll_clr_intsts_mask(port->registers, RECEIVE_INTERRUPTS);
+}
+
+/* The interrupt stays on as long as there is more to come. */
+WIRE_LINE_INLINE void transmit(WirePort *port)
+{
+	uint32_t room = uart_ll_get_txfifo_len(port->registers);
+
+	while (room && wireLineHasNext(&port->line)) {
+		uint8_t byte = wireLineNext(&port->line);
+		uart_ll_write_txfifo(port->registers, &byte, 1);
+		room--;
+	}
+	if (wireLineHasNext(&port->line))
+		uart_ll_ena_intr_mask(port->registers, UART_INTR_TXFIFO_EMPTY);
+	else
+		uart_ll_disable_intr_mask(port->registers, UART_INTR_TXFIFO_EMPTY);
+	uart_ll_clr_intsts_mask(port->registers, UART_INTR_TXFIFO_EMPTY);
+}
+
+WIRE_LINE_INLINE void noteFaults(WirePort *port, uint32_t causes)
+{
+	if (causes & UART_INTR_RXFIFO_OVF) {
+		port->overruns++;
+		uart_ll_rxfifo_rst(port->registers);
+	}
+	if (causes & (UART_INTR_FRAM_ERR | UART_INTR_BRK_DET))
+		port->framingErrors++;
+	uart_ll_clr_intsts_mask(port->registers, FAULT_INTERRUPTS);
+}
+
+/* The task is told of what has arrived, and when the frame has left for the FIFO. */
+static void IRAM_ATTR onInterrupt(void *context)
+{
+	WirePort *port = context;
+	BaseType_t mustYield = pdFALSE;
+	uint32_t unsent;
+	uint32_t causes;
+	int mustTell = 0;
+
+	portENTER_CRITICAL_ISR(&port->mux);
+	unsent = port->line.frameLeft;
+	while (0 != (causes = uart_ll_get_intsts_mask(port->registers))) {
+		if (causes & RECEIVE_INTERRUPTS)
+			receive(port);
+		if (causes & FAULT_INTERRUPTS)
+			noteFaults(port, causes);
+		transmit(port); /* a ping may have come */
+		mustTell |= (causes & RECEIVE_INTERRUPTS) || (unsent && (0 == port->line.frameLeft));
+	}
+	portEXIT_CRITICAL_ISR(&port->mux);
+	if (mustTell)
+		vTaskNotifyGiveFromISR(port->task, &mustYield);
+	if (mustYield)
+		portYIELD_FROM_ISR();
+}
 
 /* ---- the task ---------------------------------------------------------------------------------------------------- */
 
-static TickType_t ticksOf(uint32_t ms)
+/* Where something was read there is room again for what is in the FIFO. */
+static size_t readLine(WirePort *port, uint8_t *bytes, size_t count)
 {
-	TickType_t ticks = pdMS_TO_TICKS(ms);
-	return (ms && !ticks) ? 1 : ticks;
-}
-
-static void note(WirePort *port, uart_event_type_t type)
-{
-	if (UART_FIFO_OVF == type)
-		port->counters.overruns++;
-	else if ((UART_FRAME_ERR == type) || (UART_BREAK == type))
-		port->counters.framingErrors++;
+	portENTER_CRITICAL(&port->mux);
+	count = wireLineRead(&port->line, bytes, count);
+	if (count) {
+		uart_ll_ena_intr_mask(port->registers, RECEIVE_INTERRUPTS);
+		receive(port);
+		transmit(port);
+	}
+	portEXIT_CRITICAL(&port->mux);
+	return count;
 }
 
 /* Gives the owner what has arrived, as far as it has room; it is called once at least. */
@@ -85,34 +162,33 @@ static uint32_t serveAll(WirePort *port)
 {
 	uint8_t bytes[RECEIVED_BYTES];
 	uint32_t waitMs;
-	int count;
+	size_t count;
 
 	do {
 		size_t room = port->owner.receivable(port->owner.context);
-		count = room ? uart_read_bytes(port->uart, bytes, room < sizeof(bytes) ? room : sizeof(bytes), 0) : 0;
-		waitMs = port->owner.serve(port->owner.context, bytes, count > 0 ? (size_t)count : 0);
+		count = room ? readLine(port, bytes, room < sizeof(bytes) ? room : sizeof(bytes)) : 0;
+		waitMs = port->owner.serve(port->owner.context, bytes, count);
 	} while (count > 0);
 	return waitMs;
+}
+
+static TickType_t ticksOf(uint32_t ms)
+{
+	TickType_t ticks = pdMS_TO_TICKS(ms);
+	return (ms && !ticks) ? 1 : ticks;
 }
 
 static void run(void *context)
 {
 	WirePort *port = context;
-	uint32_t waitMs = 0;
+	int isClosing;
 
-	for (;;) {
-		uart_event_t event;
-		int isClosing;
-
-		if (xQueueReceive(port->events, &event, ticksOf(waitMs)))
-			note(port, event.type);
+	do {
+		ulTaskNotifyTake(pdTRUE, ticksOf(serveAll(port)));
 		wirePortLock(port);
 		isClosing = port->isClosing;
 		wirePortUnlock(port);
-		if (isClosing)
-			break;
-		waitMs = serveAll(port);
-	}
+	} while (!isClosing);
 	xSemaphoreGive(port->ended);
 	vTaskDelete(NULL);
 }
@@ -156,7 +232,7 @@ static uart_hw_flowcontrol_t flowControlOf(const WirePortOptions *options)
 	return (uart_hw_flowcontrol_t)flow;
 }
 
-static const char *install(WirePort *port, const WirePortOptions *options)
+static const char *setUp(WirePort *port, const WirePortOptions *options)
 {
 	uart_config_t config = {
 		.baud_rate = (int)options->baud,
@@ -171,37 +247,53 @@ static const char *install(WirePort *port, const WirePortOptions *options)
 	if ((options->uart < 0) || (options->uart >= UART_NUM_MAX))
 		return "there is no such port";
 	port->uart = (uart_port_t)options->uart;
+	port->registers = UART_LL_GET_HW(port->uart);
 	if (uart_is_driver_installed(port->uart))
 		return "the port is in use";
 	if (!usePins(port, options))
 		return "a pin is in use";
-	/* Interrupt flags: the driver sets what CONFIG_UART_ISR_IN_IRAM asks for. */
-	if (uart_driver_install(port->uart, (int)options->receiveRingBytes, TRANSMIT_RING_BYTES, EVENTS, &port->events, 0))
-		return "the driver cannot be installed";
-	port->isInstalled = 1;
 	if (uart_param_config(port->uart, &config))
 		return "the port cannot have this baud";
 	if (uart_set_pin(port->uart, options->transmitPin, options->receivePin, options->rtsPin, options->ctsPin))
 		return "the pins do not fit the port";
-	if (uart_set_rx_full_threshold(port->uart, RX_FULL_BYTES) || uart_set_rx_timeout(port->uart, RX_IDLE_SYMBOLS))
-		return "the driver cannot be configured";
+	port->ring = heap_caps_malloc(options->receiveRingBytes, MALLOC_CAP_INTERNAL | MALLOC_CAP_8BIT);
+	if (!port->ring)
+		return "no memory";
+	wireLineInit(&port->line, port->ring, options->receiveRingBytes);
 	return NULL;
+}
+
+static int enableInterrupt(WirePort *port)
+{
+	const int source = ETS_UART0_INTR_SOURCE + (int)port->uart; /* one after the other, on every chip */
+	uart_dev_t *registers = port->registers;
+
+	uart_ll_disable_intr_mask(registers, UART_LL_INTR_MASK);
+	uart_ll_clr_intsts_mask(registers, UART_LL_INTR_MASK);
+	uart_ll_set_rxfifo_full_thr(registers, RX_FULL_BYTES);
+	uart_ll_set_txfifo_empty_thr(registers, TX_EMPTY_BYTES);
+	if (uart_set_rx_timeout(port->uart, RX_IDLE_SYMBOLS))
+		return 0;
+	if (esp_intr_alloc(source, ESP_INTR_FLAG_IRAM, onInterrupt, port, &port->interrupt))
+		return 0;
+	uart_ll_ena_intr_mask(registers, RECEIVE_INTERRUPTS | FAULT_INTERRUPTS);
+	return 1;
 }
 
 WirePort *wirePortOpen(const WirePortOptions *options, const WirePortOwner *owner, const char **problem)
 {
-	WirePort *port = calloc(1, sizeof(WirePort));
+	WirePort *port = wirePortAllocate(sizeof(WirePort));
 
 	*problem = "no memory";
 	if (!port)
 		return NULL;
 	port->owner = *owner;
-	port->baud = options->baud;
 	port->pins[0] = port->pins[1] = port->pins[2] = port->pins[3] = WIRE_NO_PIN;
+	portMUX_INITIALIZE(&port->mux);
 	port->lock = xSemaphoreCreateMutex();
 	port->ended = xSemaphoreCreateBinary();
 	if (port->lock && port->ended) {
-		*problem = install(port, options);
+		*problem = setUp(port, options);
 		if (!*problem)
 			return port;
 	}
@@ -209,32 +301,44 @@ WirePort *wirePortOpen(const WirePortOptions *options, const WirePortOwner *owne
 	return NULL;
 }
 
+/* The task first: the interrupt tells it what comes. */
 int wirePortStart(WirePort *port)
 {
-	port->isRunning = pdPASS == xTaskCreate(run, "wire", TASK_STACK_BYTES, port, TASK_PRIORITY, NULL);
-	return port->isRunning;
+	if (pdPASS != xTaskCreate(run, "wire", TASK_STACK_BYTES, port, TASK_PRIORITY, &port->task)) {
+		port->task = NULL;
+		return 0;
+	}
+	return enableInterrupt(port);
 }
 
 void wirePortClose(WirePort *port)
 {
-	if (port->isRunning) {
+	if (port->interrupt) {
+		uart_ll_disable_intr_mask(port->registers, UART_LL_INTR_MASK);
+		esp_intr_free(port->interrupt);
+	}
+	if (port->task) {
 		wirePortLock(port);
 		port->isClosing = 1;
 		wirePortUnlock(port);
 		wirePortWake(port);
 		xSemaphoreTake(port->ended, portMAX_DELAY);
 	}
-	if (port->isInstalled)
-		uart_driver_delete(port->uart);
 	freePins(port);
 	if (port->lock)
 		vSemaphoreDelete(port->lock);
 	if (port->ended)
 		vSemaphoreDelete(port->ended);
+	free(port->ring);
 	free(port);
 }
 
 /* ---- for the owner ----------------------------------------------------------------------------------------------- */
+
+void *wirePortAllocate(size_t bytes)
+{
+	return heap_caps_calloc(1, bytes, MALLOC_CAP_INTERNAL | MALLOC_CAP_8BIT);
+}
 
 void wirePortLock(WirePort *port)
 {
@@ -246,61 +350,64 @@ void wirePortUnlock(WirePort *port)
 	xSemaphoreGive(port->lock);
 }
 
-/* With a full queue the task does not wait anyway. */
 void wirePortWake(WirePort *port)
 {
-	uart_event_t event = { .type = WAKE };
-	xQueueSend(port->events, &event, 0);
+	xTaskNotifyGive(port->task);
 }
 
-/*
- * Whether the frame before has left the driver's ring: by its length the FIFO is all that can be left of it, and the
- * driver agrees, which counts where CTS has stopped the line.
- */
-static int hasRoom(const WirePort *port, int64_t nowUs)
+/* The first bytes go into the FIFO at once, and the interrupt fetches the others. A frame shorter than that is gone then. */
+void wirePortSend(WirePort *port, const uint8_t *bytes, size_t count)
 {
-	int64_t fifoUs = (int64_t)FIFO_BYTES * BITS_PER_BYTE * 1000000 / port->baud;
-	size_t free = 0;
+	int isGone;
 
-	if (nowUs + fifoUs < port->sentUntilUs)
-		return 0;
-	return (ESP_OK == uart_get_tx_buffer_free_size(port->uart, &free)) && (free >= TRANSMIT_RING_BYTES);
+	portENTER_CRITICAL(&port->mux);
+	wireLineSend(&port->line, bytes, count);
+	transmit(port);
+	isGone = 0 == port->line.frameLeft;
+	portEXIT_CRITICAL(&port->mux);
+	if (isGone)
+		wirePortWake(port);
 }
 
-size_t wirePortWrite(WirePort *port, const uint8_t *bytes, size_t count)
+size_t wirePortUnsent(WirePort *port)
 {
-	int64_t nowUs = esp_timer_get_time();
-	int written;
-
-	if (!hasRoom(port, nowUs))
-		return 0;
-	written = uart_write_bytes(port->uart, bytes, count);
-	if (written <= 0)
-		return 0;
-	if (port->sentUntilUs < nowUs)
-		port->sentUntilUs = nowUs;
-	port->sentUntilUs += (int64_t)written * BITS_PER_BYTE * 1000000 / port->baud;
-	return (size_t)written;
+	return port->line.frameLeft;
 }
 
-/* The time alone would not know of CTS; the driver alone may see the FIFO empty before the ring's next bytes come. */
 int wirePortHasDrained(WirePort *port)
 {
-	return (esp_timer_get_time() >= port->sentUntilUs) && (ESP_OK == uart_wait_tx_done(port->uart, 0));
+	int hasDrained;
+
+	portENTER_CRITICAL(&port->mux);
+	hasDrained = !wireLineHasNext(&port->line) && uart_ll_is_tx_idle(port->registers);
+	portEXIT_CRITICAL(&port->mux);
+	return hasDrained;
+}
+
+void wirePortAnswerPings(WirePort *port, int mayAnswer)
+{
+	port->line.isOpen = mayAnswer ? 1 : 0;
 }
 
 int wirePortSetBaud(WirePort *port, uint32_t baud)
 {
-	if (uart_set_baudrate(port->uart, baud))
-		return 0;
-	port->baud = baud;
-	uart_flush_input(port->uart);
-	return 1;
+	int isDone;
+
+	portENTER_CRITICAL(&port->mux);
+	wireLineReset(&port->line);
+	portEXIT_CRITICAL(&port->mux);
+	isDone = ESP_OK == uart_set_baudrate(port->uart, baud);
+	portENTER_CRITICAL(&port->mux);
+	uart_ll_rxfifo_rst(port->registers);
+	wireLineReset(&port->line);
+	portEXIT_CRITICAL(&port->mux);
+	return isDone;
 }
 
-WirePortCounters wirePortCounters(const WirePort *port)
+WirePortCounters wirePortCounters(WirePort *port)
 {
-	return port->counters;
+	WirePortCounters counters = { port->line.pingsAnswered, port->overruns, port->framingErrors };
+	return counters;
 }
 
 uint32_t wireNowMs(void)

@@ -1,9 +1,10 @@
 /*
- * What the wire needs of a platform: a UART with a thread of its own. Two have it: wire-esp32.c, over ESP-IDF's UART
- * driver, and wire-posix.c, over a terminal device on a PC. The way to the engine's thread is in engine-post.h.
+ * What the wire needs of a platform: a UART with a thread of its own. Two have it: wire-esp32.c, over the chip's UART,
+ * and wire-posix.c, over a terminal device on a PC. The way to the engine's thread is in engine-post.h.
  *
- * The port's thread calls serve() with the bytes that arrive and, when asked to, without any. It holds no lock then;
- * the owner takes the port's own. All functions below are safe with the lock held.
+ * The port's thread calls serve() with the bytes that arrive and, when asked to or when something has been sent, without
+ * any. It holds no lock then; the owner takes the port's own. All functions below are safe with the lock held. Bytes
+ * pass through a WireLine on their way in and out, so pings are answered by the port, while the owner lets it.
  */
 
 #ifndef WIRE_PLATFORM_H
@@ -36,6 +37,7 @@ typedef struct {
 } WirePortOwner;
 
 typedef struct {
+	uint32_t pingsAnswered;
 	uint32_t overruns;      /* times that received bytes were lost, because nobody fetched them */
 	uint32_t framingErrors; /* bytes without a stop bit: another baud, or a break */
 } WirePortCounters;
@@ -54,13 +56,20 @@ void wirePortUnlock(WirePort *port);
 /* Has serve() called soon. */
 void wirePortWake(WirePort *port);
 
-/* Hands over what the UART takes without waiting; returns how much. What it took leaves without a gap. */
-size_t wirePortWrite(WirePort *port, const uint8_t *bytes, size_t count);
-/* Whether the last bit of all that was handed over has left. */
+/* Zeroed memory that an interrupt may read from; NULL when there is none. For free(). */
+void *wirePortAllocate(size_t bytes);
+
+/* Sends bytes, which must stay as they are until wirePortUnsent() is 0, and which is only asked for when it is. */
+void wirePortSend(WirePort *port, const uint8_t *bytes, size_t count);
+/* How much of this the UART has not taken yet. When it has taken all, serve() is called. */
+size_t wirePortUnsent(WirePort *port);
+/* Whether the last bit of all that was to be sent has left. */
 int wirePortHasDrained(WirePort *port);
-/* Drops what was received and not fetched. 0 when the UART cannot make this rate. */
+/* Whether pings are answered from now on, and counted, or received like anything else. */
+void wirePortAnswerPings(WirePort *port, int mayAnswer);
+/* Drops what was received and not fetched, or is not sent, in any case. 0 when the UART cannot make this rate. */
 int wirePortSetBaud(WirePort *port, uint32_t baud);
-WirePortCounters wirePortCounters(const WirePort *port);
+WirePortCounters wirePortCounters(WirePort *port);
 
 /* Milliseconds since some moment; wraps. */
 uint32_t wireNowMs(void);

@@ -1,6 +1,6 @@
 /*
- * The wire's port on a PC: a terminal device, a serial port's or a pseudo-terminal's, and a POSIX thread.
- * See wire-platform.h. It exists so that wire-xs.c runs where it can be watched.
+ * The wire's port on a PC: a terminal device, a serial port's or a pseudo-terminal's, and a POSIX thread, which is the
+ * interrupt as well. See wire-platform.h. It exists so that wire-xs.c runs where it can be watched.
  *
  * Fault model: a device that goes away is silent from then on.
  */
@@ -20,8 +20,13 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "wire-line.h"
+
 enum {
 	RECEIVED_BYTES = 256,
+	RING_BYTES = 4096,
+	/* Between the line and the device, as a UART has one. */
+	FIFO_BYTES = 128,
 };
 
 struct WirePort {
@@ -29,8 +34,13 @@ struct WirePort {
 	pthread_mutex_t lock;
 	pthread_t thread;
 	int isRunning;
-	int isClosing; /* under the lock */
 	int device;
+	int isClosing; /* from here on under the lock */
+	WireLine line;
+	uint8_t ring[RING_BYTES];
+	uint8_t fifo[FIFO_BYTES]; /* bytes [fifoStart, fifoEnd) are to be written */
+	size_t fifoStart;
+	size_t fifoEnd;
 	int wake[2]; /* a pipe: a byte in it ends the thread's wait */
 };
 
@@ -76,6 +86,7 @@ WirePort *wirePortOpen(const WirePortOptions *options, const WirePortOwner *owne
 	if (!port)
 		return NULL;
 	port->owner = *owner;
+	wireLineInit(&port->line, port->ring, sizeof(port->ring));
 	pthread_mutex_init(&port->lock, NULL);
 	port->device = port->wake[0] = port->wake[1] = -1;
 	if (options->device)
@@ -94,24 +105,76 @@ WirePort *wirePortOpen(const WirePortOptions *options, const WirePortOwner *owne
 	return NULL;
 }
 
-/* Waits for bytes that there is room for, or for a wake-up. Returns how many bytes were read; -1 when the device is gone. */
+/* ---- the thread as the interrupt --------------------------------------------------------------------------------- */
+
+static int hasOutput(const WirePort *port)
+{
+	return (port->fifoStart < port->fifoEnd) || wireLineHasNext(&port->line);
+}
+
+/* Writes what the device takes without waiting. */
+static void pump(WirePort *port)
+{
+	while (hasOutput(port)) {
+		ssize_t count;
+
+		if (port->fifoStart == port->fifoEnd) {
+			port->fifoStart = port->fifoEnd = 0;
+			while ((port->fifoEnd < FIFO_BYTES) && wireLineHasNext(&port->line))
+				port->fifo[port->fifoEnd++] = wireLineNext(&port->line);
+		}
+		count = write(port->device, port->fifo + port->fifoStart, port->fifoEnd - port->fifoStart);
+		if (count <= 0)
+			return;
+		port->fifoStart += (size_t)count;
+	}
+}
+
+/* Whether as many bytes as are read at a time find room, whatever sets free what is held. */
+static int hasRoom(const WirePort *port)
+{
+	return port->line.ringBytes - port->line.used >= RECEIVED_BYTES + WIRE_PING_FRAME_BYTES_MAX;
+}
+
+/* Waits until there is something to do. Returns how many bytes were read; -1 when the device is gone. */
 static ssize_t await(WirePort *port, uint32_t waitMs, int isGone, uint8_t *bytes)
 {
-	size_t room = port->owner.receivable(port->owner.context);
-	struct pollfd fds[2] = { { port->wake[0], POLLIN, 0 }, { isGone || (0 == room) ? -1 : port->device, POLLIN, 0 } };
+	struct pollfd fds[2] = { { port->wake[0], POLLIN, 0 }, { -1, 0, 0 } };
 	ssize_t count;
 
+	wirePortLock(port);
+	fds[1].events = (short)((hasRoom(port) ? POLLIN : 0) | (hasOutput(port) ? POLLOUT : 0));
+	wirePortUnlock(port);
+	fds[1].fd = isGone || !fds[1].events ? -1 : port->device;
 	poll(fds, 2, (int)waitMs);
 	if (fds[0].revents) {
 		while (read(port->wake[0], bytes, RECEIVED_BYTES) > 0)
 			;
 	}
-	if (!fds[1].revents)
+	if (!(fds[1].revents & ~POLLOUT))
 		return 0;
-	count = read(port->device, bytes, room < RECEIVED_BYTES ? room : RECEIVED_BYTES);
+	count = read(port->device, bytes, RECEIVED_BYTES);
 	if (count > 0)
 		return count;
 	return (count < 0) && ((EAGAIN == errno) || (EINTR == errno)) ? 0 : -1;
+}
+
+/* ---- the thread as the task -------------------------------------------------------------------------------------- */
+
+/* Gives the owner what has arrived, as far as it has room; it is called once at least. */
+static uint32_t serveAll(WirePort *port, uint8_t *bytes)
+{
+	uint32_t waitMs;
+	size_t count;
+
+	do {
+		size_t room = port->owner.receivable(port->owner.context);
+		wirePortLock(port);
+		count = wireLineRead(&port->line, bytes, room < RECEIVED_BYTES ? room : RECEIVED_BYTES);
+		wirePortUnlock(port);
+		waitMs = port->owner.serve(port->owner.context, bytes, count);
+	} while (count > 0);
+	return waitMs;
 }
 
 static void *run(void *context)
@@ -123,17 +186,23 @@ static void *run(void *context)
 	for (;;) {
 		uint8_t bytes[RECEIVED_BYTES];
 		ssize_t count = await(port, waitMs, isGone, bytes);
+		ssize_t i;
 		int isClosing;
 
 		wirePortLock(port);
 		isClosing = port->isClosing;
+		for (i = 0; i < count; i++)
+			wireLineTake(&port->line, bytes[i]);
+		pump(port);
 		wirePortUnlock(port);
 		if (isClosing)
 			return NULL;
 		isGone |= count < 0;
-		waitMs = port->owner.serve(port->owner.context, bytes, count > 0 ? (size_t)count : 0);
+		waitMs = serveAll(port, bytes);
 	}
 }
+
+/* ------------------------------------------------------------------------------------------------------------------ */
 
 int wirePortStart(WirePort *port)
 {
@@ -177,31 +246,48 @@ void wirePortWake(WirePort *port)
 	(void)ignored;
 }
 
-size_t wirePortWrite(WirePort *port, const uint8_t *bytes, size_t count)
+void *wirePortAllocate(size_t bytes)
 {
-	ssize_t done = write(port->device, bytes, count);
-	return done > 0 ? (size_t)done : 0;
+	return calloc(1, bytes);
+}
+
+void wirePortSend(WirePort *port, const uint8_t *bytes, size_t count)
+{
+	wireLineSend(&port->line, bytes, count);
+	pump(port);
+	wirePortWake(port); /* to be told what was taken, or to wait for room */
+}
+
+size_t wirePortUnsent(WirePort *port)
+{
+	return port->line.frameLeft;
 }
 
 int wirePortHasDrained(WirePort *port)
 {
 	int unsent = 0;
-	return (0 != ioctl(port->device, TIOCOUTQ, &unsent)) || (0 == unsent);
+	return !hasOutput(port) && ((0 != ioctl(port->device, TIOCOUTQ, &unsent)) || (0 == unsent));
+}
+
+void wirePortAnswerPings(WirePort *port, int mayAnswer)
+{
+	port->line.isOpen = mayAnswer ? 1 : 0;
 }
 
 int wirePortSetBaud(WirePort *port, uint32_t baud)
 {
+	wireLineReset(&port->line);
+	port->fifoStart = port->fifoEnd = 0;
 	if (!setSpeed(port->device, baud))
 		return 0;
 	tcflush(port->device, TCIFLUSH);
 	return 1;
 }
 
-WirePortCounters wirePortCounters(const WirePort *port)
+WirePortCounters wirePortCounters(WirePort *port)
 {
-	WirePortCounters none = { 0, 0 };
-	(void)port;
-	return none;
+	WirePortCounters counters = { port->line.pingsAnswered, 0, 0 };
+	return counters;
 }
 
 uint32_t wireNowMs(void)

@@ -24,11 +24,11 @@
 #include "wire-platform.h"
 
 enum {
-	/* Told to the engine besides WIRE_NOISE and WIRE_IDLE: all has left the UART. */
-	DRAINED = 4,
+	/* Told to the engine besides the events of the core: all has left the UART. */
+	DRAINED = 8,
 	/* Payloads and news handed over before the engine gets to other things. */
 	NEWS_PER_TURN = 8,
-	/* While something waits for the UART. */
+	/* While it is waited for that all has left the UART, or for room in the engine's queue. */
 	POLL_MS = 1,
 	/* The engine is asked for a sign of life when it gave none for so long; WIRE_ALIVE_MS is a few of these. */
 	HEARTBEAT_MS = 1000,
@@ -42,6 +42,8 @@ typedef struct {
 	uint8_t isDraining;
 	uint8_t hasDrained;
 	uint8_t isStalled; /* bytes wait in the UART for room in the inbox */
+	uint32_t handedOver; /* of the frame on its way: bytes that the port has and had not sent when last asked */
+	uint32_t pingsHeard; /* of those that the port has answered */
 	/* The engine's. */
 	uint8_t delivering; /* calls of deliver() that still need this object */
 	WirePort *port;     /* NULL when closed */
@@ -75,20 +77,33 @@ static const xsHostHooks gWireHooks = {
 
 /* ---- either thread, with the lock held --------------------------------------------------------------------------- */
 
-static size_t pendingBytes(const Wire *wire)
+static int hasPending(const Wire *wire)
 {
 	size_t count;
 	wirePending(&wire->core, &count);
-	return count;
+	return count > 0;
 }
 
+/* Notes what the port has sent, and gives it the next frame when that was all. */
 static void handOver(Wire *wire)
 {
+	uint32_t unsent = (uint32_t)wirePortUnsent(wire->port);
 	size_t count;
-	const uint8_t *bytes = wirePending(&wire->core, &count);
+	const uint8_t *bytes;
 
+	wireSent(&wire->core, wire->handedOver - unsent);
+	wire->handedOver = unsent;
+	if (unsent)
+		return;
+	bytes = wirePending(&wire->core, &count);
 	if (count)
-		wireSent(&wire->core, wirePortWrite(wire->port, bytes, count));
+		wirePortSend(wire->port, bytes, count);
+	wire->handedOver = (uint32_t)count;
+}
+
+static void letPingsBeAnswered(Wire *wire, uint32_t nowMs)
+{
+	wirePortAnswerPings(wire->port, wireAnswersPings(&wire->core, nowMs));
 }
 
 /* ---- the port's thread ------------------------------------------------------------------------------------------- */
@@ -110,23 +125,33 @@ static int engineIsToHear(const Wire *wire, uint32_t nowMs)
 	return wireHasNews(&wire->core) || wire->hasDrained || (nowMs - wire->core.seenMs >= HEARTBEAT_MS);
 }
 
+static void hearPings(Wire *wire)
+{
+	uint32_t answered = wirePortCounters(wire->port).pingsAnswered;
+
+	if (answered != wire->pingsHeard)
+		wireHearPings(&wire->core);
+	wire->pingsHeard = answered;
+}
+
 static uint32_t serve(void *context, const uint8_t *bytes, size_t count)
 {
 	Wire *wire = context;
 	uint32_t nowMs = wireNowMs();
-	uint32_t dueMs;
+	uint32_t dueMs = HEARTBEAT_MS;
 	int mustPost;
 
 	wirePortLock(wire->port);
-	wireReceive(&wire->core, bytes, count, nowMs);
-	dueMs = wireService(&wire->core, nowMs);
+	wireReceive(&wire->core, bytes, count);
+	hearPings(wire);
 	handOver(wire);
-	if (wire->isDraining && (0 == pendingBytes(wire)) && wirePortHasDrained(wire->port)) {
+	if (wire->isDraining && !hasPending(wire) && wirePortHasDrained(wire->port)) {
 		wire->isDraining = 0;
 		wire->hasDrained = 1;
 	}
-	if (wire->isDraining || pendingBytes(wire))
+	if (wire->isDraining)
 		dueMs = POLL_MS;
+	letPingsBeAnswered(wire, nowMs);
 	mustPost = !wire->isPosted && engineIsToHear(wire, nowMs);
 	wire->isPosted |= mustPost;
 	wirePortUnlock(wire->port);
@@ -137,7 +162,7 @@ static uint32_t serve(void *context, const uint8_t *bytes, size_t count)
 		wirePortUnlock(wire->port);
 		dueMs = POLL_MS;
 	}
-	return dueMs < HEARTBEAT_MS ? dueMs : HEARTBEAT_MS;
+	return dueMs;
 }
 
 /* Of a closed wire. */
@@ -193,6 +218,7 @@ static void deliver(void *machine, void *refcon)
 	wirePortLock(wire->port);
 	wire->isPosted = 0;
 	wireSee(&wire->core, wireNowMs());
+	letPingsBeAnswered(wire, wireNowMs());
 	wirePortUnlock(wire->port);
 
 	wire->delivering++;
@@ -252,8 +278,8 @@ static void endCall(Wire *wire)
 	int mustWake;
 
 	handOver(wire);
-	mustWake = wire->isDraining || pendingBytes(wire) ||
-	           (wireHasNews(&wire->core) && !wire->isPosted && !wire->delivering);
+	letPingsBeAnswered(wire, wireNowMs());
+	mustWake = wire->isDraining || (wireHasNews(&wire->core) && !wire->isPosted && !wire->delivering);
 	wirePortUnlock(wire->port);
 	if (mustWake)
 		wirePortWake(wire->port);
@@ -359,6 +385,7 @@ void xs_ferry_wire_switchBaud(xsMachine *the)
 	if (wire) {
 		isDone = (baud > 0) && wirePortSetBaud(wire->port, (uint32_t)baud);
 		wireRestart(&wire->core);
+		wire->handedOver = 0;
 		endCall(wire);
 	}
 	xsmcSetBoolean(xsResult, isDone);
@@ -439,7 +466,7 @@ void xs_ferry_wire_constructor(xsMachine *the)
 	if (capacity < WIRE_PAYLOAD_BYTES_MAX)
 		xsRangeError("wire: the payload's buffer is too small");
 
-	wire = calloc(1, sizeof(Wire));
+	wire = wirePortAllocate(sizeof(Wire));
 	if (!wire)
 		xsUnknownError("wire: no memory");
 	wire->the = the;

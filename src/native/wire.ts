@@ -1,7 +1,8 @@
 /**
  * The native wire: frames over the chip's UART, made and checked in C (wire-core.c, wire-xs.c). Same shape and promises
  * as the TypeScript one in frame/wire.ts, with kilobytes of receive buffer, a change of baud without closing the port,
- * and answers to pings while the engine is in a long step. Here is only what the engine decides: who waits for what.
+ * and pings answered by the UART's interrupt, whatever else the chip is doing (wire-line.h). Here is only what the engine
+ * decides: who waits for what.
  */
 
 import { PAYLOAD_BYTES_MAX } from "../frame/layout.js";
@@ -23,11 +24,12 @@ export interface NativeDeviceOptions {
   readonly device: string;
 }
 
+/** Pings that were answered, and their answers, are in none of the others. */
 export interface NativeWireCounters extends WireCounters {
-  /** By the wire, for the engine. */
-  pingsAnswered: number;
   /** Payloads that found no room: none, or there is a fault in the wire. */
   inboxDrops: number;
+  /** By the wire, in the engine's name. */
+  pingsAnswered: number;
   /** Times that the UART lost bytes, because nobody fetched them. */
   overruns: number;
   /** Bytes without a stop bit: another baud, or a break. */
@@ -48,8 +50,8 @@ const COUNTER_NAMES: readonly (keyof NativeWireCounters)[] = Object.freeze([
   "bytesSent",
   "bytesReceived",
   "baudChanges",
-  "pingsAnswered",
   "inboxDrops",
+  "pingsAnswered",
   "overruns",
   "framingErrors",
 ]);
@@ -57,7 +59,8 @@ const COUNTER_NAMES: readonly (keyof NativeWireCounters)[] = Object.freeze([
 /** What the C tells besides payloads, as bits (wire-core.h, wire-xs.c). */
 const NOISE = 1;
 const IDLE = 2;
-const DRAINED = 4;
+const HEARD = 4;
+const DRAINED = 8;
 
 interface PortOptions {
   readonly baud: number;
@@ -115,6 +118,7 @@ export function makeNativeWire(port: NativeUartOptions | NativeDeviceOptions): W
       const payload = new Uint8Array(PAYLOAD_BYTES_MAX);
       const onNews = (news: number) => {
         if (news & NOISE) options.onNoise();
+        if (news & HEARD && !this.#closed) options.onPingAnswered();
         if (news & DRAINED) this.#onDrained();
         if (news & IDLE && !this.#closed) options.onIdle();
       };

@@ -57,6 +57,7 @@ export function describeWireContract(name: string, WireUnderTest: WireClass): vo
         received.idles++;
         onIdle(wire);
       },
+      onPingAnswered: () => {},
     });
     bench.clock.advance(1);
     return { bench, wire, received };
@@ -127,6 +128,7 @@ export function describeWireContract(name: string, WireUnderTest: WireClass): vo
           onIdle: () => {
             if (wire.counters.framesSent < 60) send(wire, random.bytes(1 + random.below(400)));
           },
+          onPingAnswered: () => {},
         });
         bench.clock.advance(1);
         send(wire, PING);
@@ -173,7 +175,7 @@ export function describeWireContract(name: string, WireUnderTest: WireClass): vo
 
       it("waits for the port to announce room, at the very start", () => {
         const bench = new WireBench(38_400);
-        const options = { onPayload: () => {}, onNoise: () => {}, onIdle: () => {} };
+        const options = { onPayload: () => {}, onNoise: () => {}, onIdle: () => {}, onPingAnswered: () => {} };
         const wire = new WireUnderTest({ clock: bench.deviceClock, serial: bench.serial, baud: 38_400, ...options });
         send(wire, PING);
         assert.isFalse(wire.idle);
@@ -328,6 +330,7 @@ export function describeWireContract(name: string, WireUnderTest: WireClass): vo
           },
           onNoise: () => {},
           onIdle: () => {},
+          onPingAnswered: () => {},
         });
         bench.clock.advance(1);
         wire.prepare(NEXT, NEXT.length, RESULT);
@@ -703,6 +706,7 @@ export function describeWireContract(name: string, WireUnderTest: WireClass): vo
           },
           onNoise: () => noises++,
           onIdle: () => {},
+          onPingAnswered: () => {},
         });
         bench.clock.advance(1);
         bench.farSends(PING);
