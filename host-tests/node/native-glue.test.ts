@@ -1,6 +1,7 @@
 /**
  * The C around the portable core, as far as it can be held to anything without a chip: its syntax and its types. Against
- * declarations of ESP-IDF's and the SDK's (fixtures/esp32), and the PC's port against this computer's own headers.
+ * declarations of ESP-IDF's (scripts/device/idf) and the SDK's (fixtures/esp32), and the PC's port against this
+ * computer's own headers.
  */
 
 import { spawnSync } from "node:child_process";
@@ -8,7 +9,7 @@ import { assert } from "chai";
 import { projectPath, projectRoot } from "../../host/node/project.js";
 
 const FLAGS: readonly string[] = ["-std=gnu11", "-fsyntax-only", "-Wall", "-Wextra", "-Wshadow", "-Werror"];
-const FOR_ESP32: readonly string[] = ["-DESP_PLATFORM", "-I", "host-tests/node/fixtures/esp32"];
+const FOR_ESP32: readonly string[] = ["-DESP_PLATFORM", "-Ihost-tests/node/fixtures/esp32", "-Iscripts/device/idf"];
 
 /** What the interrupt on the ESP32 may call: registers, which are inlined there, and what lies in RAM. */
 const CALLABLE_IN_INTERRUPT = /^_?(uart_ll_\w+|stubMux|stubYield|vTaskNotifyGiveFromISR)$/;

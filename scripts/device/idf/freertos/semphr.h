@@ -2,9 +2,9 @@
 
 #pragma once
 
-#include "freertos/queue.h"
+#include "freertos/FreeRTOS.h"
 
-typedef QueueHandle_t SemaphoreHandle_t;
+typedef struct QueueDefinition *SemaphoreHandle_t;
 
 SemaphoreHandle_t xSemaphoreCreateMutex(void);
 SemaphoreHandle_t xSemaphoreCreateBinary(void);
