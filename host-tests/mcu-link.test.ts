@@ -8,7 +8,7 @@ import type { Cause } from "../src/base/failure.js";
 import { PAYLOAD_BYTES_MAX } from "../src/frame/layout.js";
 import { BAUD_MAX, BAUD_MIN, BAUD_PROOF_MS, INITIAL_BAUD, McuLink, NOISE_PATIENCE_MS } from "../src/mcu/link.js";
 import { PING_INTERVAL_MS, PINGS_MAX, Presence, SILENCE_MS } from "../src/mcu/presence.js";
-import { CHUNK_BYTES_MAX, type McuDomain, prefetchStatusOf, serveMcu } from "../src/mcu/service.js";
+import { CHUNK_BYTES_MAX, MCU_CALLS, type McuDomain, prefetchStatusOf } from "../src/mcu/service.js";
 import { type Args, type CallName, callNames, calls } from "../src/rpc/catalogue.js";
 import { NcpState, PrefetchStatus, RpcStatus } from "../src/rpc/protocol.js";
 import { toHex } from "./support/ncp-stub.js";
@@ -44,7 +44,7 @@ class LinkBench extends WireBench {
       },
     });
     this.domain = this.#makeDomain();
-    serveMcu(this.link.session, this.domain);
+    this.link.session.serve(MCU_CALLS, this.domain);
     this.clock.advance(1);
   }
 
@@ -88,6 +88,7 @@ class LinkBench extends WireBench {
       state: NcpState.CONNECTED,
       digests: undefined,
       reboot: () => link.afterDrain(() => note("restart")),
+      serves: (uid) => link.session.serves(uid),
       supportsBaud: (baud) => link.supportsBaud(baud),
       changeBaud: (baud) => link.changeBaud(baud),
       setFirmwareInfo: (firmware) => note(`firmware ${Object.values(firmware).join(" ")}`),

@@ -43,7 +43,7 @@ describe("a session that calls", () => {
   });
 
   it("counts its message ids from 1, whatever ids the other side uses", () => {
-    bench.session.serve("ncp.ping", () => ({}));
+    bench.serve({ "ncp.ping": () => ({}) });
     ping(bench);
     bench.receive(invokeOf("ncp.ping", 1, {}));
     bench.receive(invokeOf("ncp.ping", 0xffff, {}));
@@ -57,7 +57,7 @@ describe("a session that calls", () => {
   });
 
   it("keeps a call of its own apart from one of the MCU's with the same id", () => {
-    bench.session.serveLater("ncp.ping", () => {});
+    bench.serve({ "ncp.ping": { later: () => {} } });
     const outcomes = ping(bench);
     bench.receive(invokeOf("ncp.ping", 1, {}));
     assert.deepEqual(outcomes, []);
@@ -231,8 +231,8 @@ describe("a session that serves", () => {
 
   beforeEach(() => {
     bench = new RpcBench();
-    bench.session.serve("ncp.ping", () => ({}));
-    bench.session.serve("ncp.hasUID", ({ uid }) => ({ ok: bench.session.serves(uid) }));
+    bench.serve({ "ncp.ping": () => ({}) });
+    bench.serve({ "ncp.hasUID": (_, { uid }) => ({ ok: bench.session.serves(uid) }) });
   });
 
   it("answers with the id of the call", () => {
@@ -257,9 +257,11 @@ describe("a session that serves", () => {
 
   it("answers 15 to arguments that are too short or too long, without a payload, and asks no handler", () => {
     let asked = 0;
-    bench.session.serve("blynk.setFirmwareInfo", () => {
-      asked++;
-      return { ok: true };
+    bench.serve({
+      "blynk.setFirmwareInfo": () => {
+        asked++;
+        return { ok: true };
+      },
     });
     const info = { type: "T", version: "1", build: "B", blynkVersion: "0.7.0" };
     const good = invokeOf("blynk.setFirmwareInfo", 9, info);
@@ -317,11 +319,17 @@ describe("a session that serves", () => {
 
   it("answers 10 for a handler that throws, and tells of it", () => {
     const fault = new Error("out of luck");
-    bench.session.serve("ncp.reboot", () => {
-      throw fault;
+    bench.serve({
+      "ncp.reboot": () => {
+        throw fault;
+      },
     });
-    bench.session.serveLater("blynk.getState", () => {
-      throw fault;
+    bench.serve({
+      "blynk.getState": {
+        later: () => {
+          throw fault;
+        },
+      },
     });
     bench.receive(invokeOf("ncp.reboot", 4, {}));
     bench.receive(invokeOf("blynk.getState", 5, {}));
@@ -334,9 +342,13 @@ describe("a session that serves", () => {
   });
 
   it("lets an answer stand whose handler throws afterwards", () => {
-    bench.session.serveLater("ncp.reboot", (_, reply) => {
-      reply({ ok: true });
-      throw new Error("too late");
+    bench.serve({
+      "ncp.reboot": {
+        later: (_, __, reply) => {
+          reply({ ok: true });
+          throw new Error("too late");
+        },
+      },
     });
     bench.receive(invokeOf("ncp.reboot", 4, {}));
     assert.deepEqual(bench.takeSent(), [ok(4)]);
@@ -346,10 +358,14 @@ describe("a session that serves", () => {
   it("answers 16 at once where results do not fit a message, whether now or later", () => {
     let reply: (results: { version: string; ok: boolean }) => void = () => {};
     const tooLong = { version: "x".repeat(1532), ok: true };
-    bench.session.serve("blynk.getNcpVersion", () => tooLong);
+    bench.serve({ "blynk.getNcpVersion": () => tooLong });
     bench.receive(invokeOf("blynk.getNcpVersion", 4, {}));
-    bench.session.serveLater("blynk.getNcpVersion", (_, replyLater) => {
-      reply = replyLater;
+    bench.serve({
+      "blynk.getNcpVersion": {
+        later: (_, __, replyLater) => {
+          reply = replyLater;
+        },
+      },
     });
     bench.receive(invokeOf("blynk.getNcpVersion", 5, {}));
     reply(tooLong);
@@ -361,13 +377,13 @@ describe("a session that serves", () => {
         ["blynk.getNcpVersion", true],
       ],
     );
-    bench.session.serve("blynk.getNcpVersion", () => ({ version: "x".repeat(1529), ok: true }));
+    bench.serve({ "blynk.getNcpVersion": () => ({ version: "x".repeat(1529), ok: true }) });
     bench.receive(invokeOf("blynk.getNcpVersion", 6, {}));
     assert.lengthOf(bench.takeSent()[0] as string, 2 * 1536, "the longest that fits");
   });
 
   it("serves what comes while it waits for an answer of its own", () => {
-    bench.session.serve("blynk.otaUpdateGetCRC32", () => ({ crc32: 7, ok: true }));
+    bench.serve({ "blynk.otaUpdateGetCRC32": () => ({ crc32: 7, ok: true }) });
     const outcomes: unknown[] = [];
     bench.session.invoke("client.otaUpdateFinish", {}, (outcome) => outcomes.push(outcome));
     bench.takeSent();
@@ -383,9 +399,11 @@ describe("a session that serves", () => {
   });
 
   it("may call the MCU from inside a handler, and serve the MCU from inside an outcome", () => {
-    bench.session.serve("ncp.reboot", () => {
-      bench.session.invoke("mcu.ping", {}, () => bench.session.notify("client.processEvent", { event: 1 }));
-      return { ok: true };
+    bench.serve({
+      "ncp.reboot": () => {
+        bench.session.invoke("mcu.ping", {}, () => bench.session.notify("client.processEvent", { event: 1 }));
+        return { ok: true };
+      },
     });
     bench.receive(invokeOf("ncp.reboot", 8, {}));
     bench.receive(refusalOf(1, RpcStatus.OK));
@@ -397,8 +415,8 @@ describe("a session that serves", () => {
   });
 
   it("replaces a handler that is set again", () => {
-    bench.session.serve("ncp.reboot", () => ({ ok: false }));
-    bench.session.serve("ncp.reboot", () => ({ ok: true }));
+    bench.serve({ "ncp.reboot": () => ({ ok: false }) });
+    bench.serve({ "ncp.reboot": () => ({ ok: true }) });
     bench.receive(invokeOf("ncp.reboot", 8, {}));
     assert.deepEqual(bench.takeSent(), [ok(8)]);
   });
@@ -411,9 +429,11 @@ describe("a session that hears oneways", () => {
   beforeEach(() => {
     bench = new RpcBench();
     heard = [];
-    bench.session.serve("blynk.virtualWrite", ({ vpin, value }) => {
-      heard.push(`${vpin}: ${toHex(value)}`);
-      return {};
+    bench.serve({
+      "blynk.virtualWrite": (_, { vpin, value }) => {
+        heard.push(`${vpin}: ${toHex(value)}`);
+        return {};
+      },
     });
   });
 
@@ -424,9 +444,11 @@ describe("a session that hears oneways", () => {
   });
 
   it("drops and counts garbage: unknown, not served, too short, too long, or an invoke in disguise", () => {
-    bench.session.serve("ncp.ping", () => {
-      heard.push("ping");
-      return {};
+    bench.serve({
+      "ncp.ping": () => {
+        heard.push("ping");
+        return {};
+      },
     });
     const good = onewayOf("blynk.virtualWrite", { vpin: 7, value: Uint8Array.of(1, 2) });
     bench.receive(Uint8Array.of(0xf3, 0x1c, 0x34, 0x12));
@@ -441,9 +463,11 @@ describe("a session that hears oneways", () => {
   });
 
   it("answers a oneway that came as an INVOKE, as one of Blynk's tools sends it", () => {
-    bench.session.serve("blynk.setMetadata", ({ field, value }) => {
-      heard.push(`${field}=${value}`);
-      return {};
+    bench.serve({
+      "blynk.setMetadata": (_, { field, value }) => {
+        heard.push(`${field}=${value}`);
+        return {};
+      },
     });
     bench.receive(invokeOf("blynk.setMetadata", 3, { field: "name", value: "x" }));
     assert.deepEqual([heard, bench.takeSent()], [["name=x"], [refused(3, RpcStatus.OK)]]);
@@ -451,8 +475,10 @@ describe("a session that hears oneways", () => {
   });
 
   it("survives a handler that throws, and tells of it", () => {
-    bench.session.serve("blynk.syncAll", () => {
-      throw new Error("no cloud");
+    bench.serve({
+      "blynk.syncAll": () => {
+        throw new Error("no cloud");
+      },
     });
     bench.receive(onewayOf("blynk.syncAll", {}));
     assert.deepEqual(bench.takeSent(), []);
@@ -468,8 +494,8 @@ describe("an answer that comes later", () => {
   beforeEach(() => {
     bench = new RpcBench();
     replies = [];
-    bench.session.serveLater("blynk.otaUpdateStart", (_, reply) => replies.push(reply));
-    bench.session.serve("ncp.ping", () => ({}));
+    bench.serve({ "blynk.otaUpdateStart": { later: (_, __, reply) => replies.push(reply) } });
+    bench.serve({ "ncp.ping": () => ({}) });
   });
 
   const start = (id: number) => bench.receive(invokeOf("blynk.otaUpdateStart", id, { chunkBytes: 512 }));
@@ -509,11 +535,15 @@ describe("an answer that comes later", () => {
   });
 
   it("owes nothing any more where its handler threw or answered at once", () => {
-    bench.session.serveLater("ncp.reboot", () => {
-      throw new Error("no");
+    bench.serve({
+      "ncp.reboot": {
+        later: () => {
+          throw new Error("no");
+        },
+      },
     });
     bench.receive(invokeOf("ncp.reboot", 1, {}));
-    bench.session.serveLater("ncp.reboot", (_, reply) => reply({ ok: true }));
+    bench.serve({ "ncp.reboot": { later: (_, __, reply) => reply({ ok: true }) } });
     bench.receive(invokeOf("ncp.reboot", 2, {}));
     bench.takeSent();
     bench.session.notify("client.blynkStateChange", { state: 1 });
@@ -534,17 +564,21 @@ describe("an answer that comes later", () => {
   });
 
   it("is not owed by a handler that forgets the MCU's earlier life and does not answer", () => {
-    bench.session.serveLater("blynk.initialize", () => bench.session.forgetPeer());
+    bench.serve({ "blynk.initialize": { later: () => bench.session.forgetPeer() } });
     bench.receive(invokeOf("blynk.initialize", 6, { templateId: "TMPL", templateName: "" }));
     bench.session.notify("client.blynkStateChange", { state: 1 });
     assert.deepEqual(bench.takeSent(), [eventOf(1)]);
   });
 
   it("is still given where the handler itself forgets the MCU's earlier life", () => {
-    bench.session.serveLater("blynk.initialize", (_, reply) => {
-      bench.session.forgetPeer();
-      reply({ ok: true });
-      bench.session.notify("client.blynkStateChange", { state: 1 });
+    bench.serve({
+      "blynk.initialize": {
+        later: (_, __, reply) => {
+          bench.session.forgetPeer();
+          reply({ ok: true });
+          bench.session.notify("client.blynkStateChange", { state: 1 });
+        },
+      },
     });
     start(5);
     bench.receive(invokeOf("blynk.initialize", 6, { templateId: "TMPL", templateName: "" }));
@@ -569,7 +603,7 @@ describe("a session whose MCU restarts", () => {
 
   it("sends nothing of what waited for it", () => {
     const bench = new RpcBench();
-    bench.session.serve("ncp.ping", () => ({}));
+    bench.serve({ "ncp.ping": () => ({}) });
     bench.sink.idle = false;
     ping(bench);
     bench.session.prepare("client.otaUpdateFinish", {});
@@ -600,7 +634,7 @@ describe("a session whose wire is busy", () => {
     bench = new RpcBench();
     bench.sink.takesTime = true;
     bench.sink.idle = false;
-    bench.session.serve("ncp.ping", () => ({}));
+    bench.serve({ "ncp.ping": () => ({}) });
   });
 
   it("sends RESULTs first, then calls, then events, each kind in its order, one a frame", () => {
@@ -844,10 +878,10 @@ describe("a session in a storm", () => {
     const random = new Random(99);
     const bench = new RpcBench();
     const served: CallName[] = ["ncp.ping", "blynk.getState", "blynk.initialize"];
-    bench.session.serve("ncp.ping", () => ({}));
-    bench.session.serve("blynk.getState", () => ({ state: 5 }));
-    bench.session.serve("blynk.initialize", () => ({ ok: true }));
-    bench.session.serve("blynk.virtualWrite", () => ({}));
+    bench.serve({ "ncp.ping": () => ({}) });
+    bench.serve({ "blynk.getState": () => ({ state: 5 }) });
+    bench.serve({ "blynk.initialize": () => ({ ok: true }) });
+    bench.serve({ "blynk.virtualWrite": () => ({}) });
     let invokes = 0;
     const rounds = 3000;
     for (let round = 0; round < rounds; round++) {

@@ -147,7 +147,7 @@ describe("what Ferry knows of the MCU's room", () => {
 
   it("bounds RESULTs: one that is too long is answered with an error instead", () => {
     const { bench, session } = makeRoom();
-    session.serve("blynk.getNcpVersion", () => ({ version: "v".repeat(SAFE_PAYLOAD_BYTES), ok: true }));
+    bench.serve({ "blynk.getNcpVersion": () => ({ version: "v".repeat(SAFE_PAYLOAD_BYTES), ok: true }) });
     bench.receive(Uint8Array.of(0xbc, 0x67, 0x05, 0x03, 0x07, 0x00));
     assert.deepEqual(bench.takeSent(), [`12a50700${RpcStatus.RESULTS_WRITE.toString(16)}`]);
     assert.equal(session.counters.resultsTooLong, 1);

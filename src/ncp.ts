@@ -12,10 +12,10 @@ import { KeptBaud } from "./mcu/kept-baud.js";
 import { McuLink } from "./mcu/link.js";
 import { Presence } from "./mcu/presence.js";
 import { McuRoom } from "./mcu/room.js";
-import { serveMcu } from "./mcu/service.js";
+import { MCU_CALLS } from "./mcu/service.js";
 import { McuUpdateCalls } from "./mcu/update-calls.js";
 import type { Panel } from "./panel/panel.js";
-import type { KeyValueDomain, TimerHandle } from "./ports.js";
+import type { KeyValueDomain } from "./ports.js";
 import { NcpEvent, NcpState } from "./rpc/protocol.js";
 import { ImageStore, type StagedImage } from "./store/image-store.js";
 import { RecordSlot } from "./store/record-slot.js";
@@ -23,9 +23,11 @@ import { resetCauseOf } from "./update/self-recovery.js";
 import type { SelfUpdater } from "./update/self-updater.js";
 import { Updater } from "./update/updater.js";
 import type { Verdict } from "./update/verdict.js";
+import { Adoption } from "./wiring/adoption.js";
 import { serveOnline } from "./wiring/mcu-calls.js";
+import { McuCalls } from "./wiring/mcu-domain.js";
 import { McuIdentity, type Template } from "./wiring/mcu-identity.js";
-import { EVENT_BY_WALL_CLOCK, failureIn, indicationOf, linkCountersOf, STATE_BY_PHASE } from "./wiring/mcu-words.js";
+import { EVENT_BY_WALL_CLOCK, indicationOf, STATE_BY_PHASE } from "./wiring/mcu-words.js";
 import { Online } from "./wiring/online.js";
 import { FERRY_VERSION, type NcpCounters, type NcpNews, type NcpOptions } from "./wiring/options.js";
 import { makePanel } from "./wiring/panel.js";
@@ -33,18 +35,10 @@ import { rebootMcu } from "./wiring/reboot-mcu.js";
 import { makeSelfUpdater } from "./wiring/self-update.js";
 import { viewOf } from "./wiring/update-narrator.js";
 
+export { ADOPTION_GRACE_MS, ADOPTION_MS } from "./wiring/adoption.js";
 export { FERRY_VERSION, type NcpCounters, type NcpNews, type NcpOptions } from "./wiring/options.js";
 
 const KEY_VALUE_DOMAIN = "ferry";
-
-/**
- * An MCU that talks and does not initialize for so long has not noticed that Ferry restarted, or gave it up (Blynk's
- * low-level example and Zephyr hosts whose pings are answered never do). Arduino hosts need up to a minute.
- */
-export const ADOPTION_MS = 90_000;
-
-/** Such an MCU is told the state, once: Zephyr hosts then initialize within seconds. Others get what is pending. */
-export const ADOPTION_GRACE_MS = 10_000;
 
 /**
  * From the notice of a restart to the restart. Zephyr hosts with a reset pin use it 1 s after the notice: were Ferry's
@@ -63,8 +57,9 @@ export class Ncp {
   readonly #online: Online | undefined;
   readonly #panel: Panel | undefined;
   readonly #mcu = new McuIdentity();
+  readonly #mcuCalls: McuCalls;
+  readonly #adoption: Adoption;
   #initialized = false;
-  #adoptionTimer: TimerHandle;
 
   /** Starts at once: takes up what the last life left and listens to the MCU. */
   constructor(options: NcpOptions) {
@@ -103,7 +98,8 @@ export class Ncp {
     });
     this.#panel = this.#makePanel();
     this.#online = this.#makeOnline(crc32, recordOf);
-    this.#serve();
+    this.#mcuCalls = this.#serve(version);
+    this.#adoption = this.#makeAdoption();
     this.#showState();
     this.#online?.recallVerdicts();
     this.#selfUpdater?.setActivity(this.#updater.activity);
@@ -157,7 +153,7 @@ export class Ncp {
   }
 
   close(): void {
-    this.#options.clock.clear(this.#adoptionTimer);
+    this.#adoption.end();
     this.#presence.stop();
     this.#online?.close();
     this.#panel?.close();
@@ -184,56 +180,38 @@ export class Ncp {
     });
   }
 
-  #serve(): void {
-    const updater = this.#updater;
-    const link = this.#link;
-    const ncp = this;
-    serveMcu(link.session, {
-      ncpVersion: this.#options.version ?? FERRY_VERSION,
-      get state() {
-        return ncp.state;
-      },
-      get digests() {
-        return updater.digests;
-      },
-      reboot: () => link.afterDrain(() => this.#restart()),
-      supportsBaud: (baud) => link.supportsBaud(baud),
-      changeBaud: (baud) => link.changeBaud(baud),
-      setFirmwareInfo: (firmware) => {
-        this.#mcu.firmware = firmware;
-        updater.onFirmwareInfo({ type: firmware.type, version: firmware.version, build: firmware.build });
-      },
-      forgetMcu: () => this.#forgetMcu(),
+  #serve(version: string): McuCalls {
+    const { session } = this.#link;
+    const mcuCalls = new McuCalls({
+      version,
+      ncp: this,
+      link: this.#link,
+      room: this.#room,
+      mcu: this.#mcu,
+      updater: this.#updater,
+      restart: () => this.#restart(),
       onInitialized: (template) => this.#onInitialized(template),
-      startUpdate: (chunkBytes, valid, answer) => {
-        if (valid) this.#room.onChunkAsked(chunkBytes);
-        updater.onStart(chunkBytes, valid, answer);
-      },
-      prefetchUpdate: (answer) => updater.onPrefetch(answer),
-      suspendUpdate: (seconds) => updater.onSuspend(seconds),
     });
-    if (this.#online) this.#serveOnline(this.#online);
+    session.serve(MCU_CALLS, mcuCalls);
+    const online = this.#online;
+    if (!online) return mcuCalls;
+    const factoryReset = () => {
+      online.factoryReset();
+      this.#restartByOwnWill();
+    };
+    serveOnline(session, { online, room: this.#room, panel: this.#panel, ncp: this, factoryReset });
+    return mcuCalls;
   }
 
-  #serveOnline(online: Online): void {
-    const ncp = this;
-    serveOnline(this.#link.session, {
-      online,
-      panel: this.#panel,
-      get state() {
-        return ncp.state;
+  #makeAdoption(): Adoption {
+    return new Adoption({
+      clock: this.#options.clock,
+      mayBeSilent: () => this.#updater.mcuMayBeSilent,
+      tellState: () => {
+        const { state } = this;
+        if (!this.#selfUpdater?.isProving) this.#link.session.notify("client.blynkStateChange", { state });
       },
-      get linkCounters() {
-        return linkCountersOf(ncp.counters, online.pins.counters);
-      },
-      get lastFailure() {
-        return failureIn(ncp.verdict) ?? failureIn(ncp.selfVerdict);
-      },
-      setReceiveBuffer: (bytes) => this.#room.onBufferTold(bytes),
-      factoryReset: () => {
-        online.factoryReset();
-        this.#restartByOwnWill();
-      },
+      onAdopted: () => this.#updater.onMcuAdopted(),
     });
   }
 
@@ -286,22 +264,11 @@ export class Ncp {
   #onHeard(): void {
     this.#presence.heard();
     this.#online?.pins.pump();
-    if (this.#initialized || this.#adoptionTimer !== undefined) return;
-    this.#adoptionTimer = this.#options.clock.set(() => this.#adoptMcu(), ADOPTION_MS);
-  }
-
-  /** Not sooner, and once: a Zephyr host without a reset pin restarts Ferry before it initializes, and would for ever. */
-  #adoptMcu(): void {
-    const { state } = this;
-    this.#adoptionTimer = undefined;
-    if (this.#updater.mcuMayBeSilent) return; // it is at work: the time begins anew when it is heard of next
-    if (!this.#selfUpdater?.isProving) this.#link.session.notify("client.blynkStateChange", { state });
-    this.#adoptionTimer = this.#options.clock.set(() => this.#updater.onMcuAdopted(), ADOPTION_GRACE_MS);
+    if (!this.#initialized) this.#adoption.onHeard();
   }
 
   #onInitialized(template: Template): void {
-    this.#options.clock.clear(this.#adoptionTimer);
-    this.#adoptionTimer = undefined;
+    this.#adoption.end();
     this.#initialized = true;
     this.#link.settle();
     this.#mcu.template = template;
@@ -353,20 +320,13 @@ export class Ncp {
   /** Silent, where a restarted MCU looks: no state is announced, for Zephyr hosts re-initialize on it for ever. */
   #onMcuLost(): void {
     this.#initialized = false;
-    this.#options.clock.clear(this.#adoptionTimer);
-    this.#adoptionTimer = undefined;
-    this.#forgetMcu();
+    this.#adoption.end();
+    this.#mcuCalls.forgetMcu();
     this.#link.resetBaud();
     this.#online?.onMcuLost();
     this.#updater.onMcuLost();
     this.#showState();
     this.#tell({ kind: "mcu-lost" });
-  }
-
-  /** What was owed to it or awaited from it, and how much it can take in: another firmware may be there now. */
-  #forgetMcu(): void {
-    this.#link.session.forgetPeer();
-    this.#room.forget();
   }
 
   /** An MCU that has not initialized is left alone: a Zephyr host would begin to, for ever. */

@@ -49,7 +49,7 @@ class BusyEngineBench extends WireBench {
         throw error;
       },
     });
-    this.link.session.serve("ncp.ping", () => ({}));
+    this.link.session.serve({ "ncp.ping": () => ({}) }, undefined);
     this.clock.advance(10);
   }
 

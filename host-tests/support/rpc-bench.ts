@@ -4,10 +4,11 @@ import { assert } from "chai";
 import { VirtualClock } from "../../host/sim/clock.js";
 import { ByteWriter } from "../../src/base/bytes.js";
 import { PAYLOAD_BYTES_MAX } from "../../src/frame/layout.js";
-import { type Args, type Call, type CallName, calls, type Results } from "../../src/rpc/catalogue.js";
+import { type Args, type Call, type CallName, calls, type NcpCallName, type Results } from "../../src/rpc/catalogue.js";
 import { type Decoded, encodeInvoke, encodeOneway, encodeResult } from "../../src/rpc/codec.js";
 import type { FrameSink } from "../../src/rpc/outbox.js";
 import { RpcStatus } from "../../src/rpc/protocol.js";
+import type { CallTable } from "../../src/rpc/serving.js";
 import { RpcSession } from "../../src/rpc/session.js";
 import { toHex } from "./ncp-stub.js";
 
@@ -76,6 +77,11 @@ export class RpcBench {
       payloadBytesMax: PAYLOAD_BYTES_MAX,
       onFault: (call, error) => this.faults.push({ call, error }),
     });
+  }
+
+  /** Serves these calls, by nobody in particular. */
+  serve<N extends NcpCallName>(table: CallTable<undefined, N>): void {
+    this.session.serve(table, undefined);
   }
 
   /** The far end sends this payload. */

@@ -3,7 +3,10 @@
  * gets an OK. Values stand in the message that brought them: whoever keeps one copies it.
  */
 
-import type { RpcSession } from "../rpc/session.js";
+import { deepFreeze } from "../base/freeze.js";
+import { callsOf } from "../rpc/serving.js";
+
+const NOTHING = Object.freeze({});
 
 /** False: refused, and counted by the one who refused. */
 export interface DataDomain {
@@ -19,20 +22,22 @@ export interface DataDomain {
   setMetadata(field: string, value: string): boolean;
 }
 
-export function serveData(session: RpcSession, domain: DataDomain): void {
-  session.serve("blynk.virtualWrite", ({ vpin, value }) => done(domain.virtualWrite(vpin, value)));
-  session.serve("blynk.syncAll", () => done(domain.syncAll()));
-  session.serve("blynk.syncVirtual", ({ vpins }) => done(domain.syncVirtual(vpins)));
-  session.serve("blynk.setProperty", ({ vpin, property, value }) => done(domain.setProperty(vpin, property, value)));
-  session.serve("blynk.beginGroup", ({ timestampMs }) => done(domain.beginGroup(timestampMs)));
-  session.serve("blynk.endGroup", () => done(domain.endGroup()));
-  session.serve("blynk.logEvent", ({ code, description }) => done(domain.logEvent(code, description)));
-  session.serve("blynk.resolveEvent", ({ code }) => done(domain.resolveEvent(code)));
-  session.serve("blynk.resolveAllEvents", ({ code }) => done(domain.resolveAllEvents(code)));
-  session.serve("blynk.setMetadata", ({ field, value }) => done(domain.setMetadata(field, value)));
-}
+export const DATA_CALLS = deepFreeze(
+  callsOf<DataDomain>()({
+    "blynk.virtualWrite": (data, { vpin, value }) => done(data.virtualWrite(vpin, value)),
+    "blynk.syncAll": (data) => done(data.syncAll()),
+    "blynk.syncVirtual": (data, { vpins }) => done(data.syncVirtual(vpins)),
+    "blynk.setProperty": (data, { vpin, property, value }) => done(data.setProperty(vpin, property, value)),
+    "blynk.beginGroup": (data, { timestampMs }) => done(data.beginGroup(timestampMs)),
+    "blynk.endGroup": (data) => done(data.endGroup()),
+    "blynk.logEvent": (data, { code, description }) => done(data.logEvent(code, description)),
+    "blynk.resolveEvent": (data, { code }) => done(data.resolveEvent(code)),
+    "blynk.resolveAllEvents": (data, { code }) => done(data.resolveAllEvents(code)),
+    "blynk.setMetadata": (data, { field, value }) => done(data.setMetadata(field, value)),
+  }),
+);
 
 /** The protocol has no room for a refusal. */
 function done(_taken: boolean): Record<never, never> {
-  return {};
+  return NOTHING;
 }

@@ -1,29 +1,49 @@
 /** The calls about pins and addresses. */
 
-import type { RpcSession } from "../rpc/session.js";
+import { deepFreeze } from "../base/freeze.js";
+import { callsOf } from "../rpc/serving.js";
 
-export interface HardwareDomain {
+/** False: the pin cannot be had. */
+export interface PinDomain {
   initButton(gpio: number, activeLow: boolean): boolean;
   initLed(gpio: number, activeLow: boolean): boolean;
   initRgb(red: number, green: number, blue: number, commonAnode: boolean): boolean;
   initArgb(gpio: number, mode: number, count: number): boolean;
   setBrightness(brightness: number): boolean;
-  /** "A0:B1:C2:D3:E4:F5"; `undefined` where there is no such interface. */
-  readonly wifiMac: string | undefined;
-  readonly ethernetMac: string | undefined;
 }
 
-export function serveHardware(session: RpcSession, domain: HardwareDomain): void {
-  session.serve("hw.initUserButton", ({ gpio, activeLow }) => ({ ok: domain.initButton(gpio, activeLow) }));
-  session.serve("hw.initLED", ({ gpio, activeLow }) => ({ ok: domain.initLed(gpio, activeLow) }));
-  session.serve("hw.initRGB", ({ gpioRed, gpioGreen, gpioBlue, commonAnode }) => ({
-    ok: domain.initRgb(gpioRed, gpioGreen, gpioBlue, commonAnode),
-  }));
-  session.serve("hw.initARGB", ({ gpio, mode, count }) => ({ ok: domain.initArgb(gpio, mode, count) }));
-  session.serve("hw.setLedBrightness", ({ value }) => ({ ok: domain.setBrightness(value) }));
-  session.serve("hw.getWiFiMAC", () => macResult(domain.wifiMac));
-  session.serve("hw.getEthernetMAC", () => macResult(domain.ethernetMac));
+export interface AddressDomain {
+  /** Of Wi-Fi, "A0:B1:C2:D3:E4:F5"; `undefined` where there is none. No board that Ferry knows has Ethernet. */
+  readonly mac: string | undefined;
 }
+
+/** Where no pins are Ferry's to use. */
+export const NO_PINS: PinDomain = Object.freeze({
+  initButton: () => false,
+  initLed: () => false,
+  initRgb: () => false,
+  initArgb: () => false,
+  setBrightness: () => false,
+});
+
+export const PIN_CALLS = deepFreeze(
+  callsOf<PinDomain>()({
+    "hw.initUserButton": (pins, { gpio, activeLow }) => ({ ok: pins.initButton(gpio, activeLow) }),
+    "hw.initLED": (pins, { gpio, activeLow }) => ({ ok: pins.initLed(gpio, activeLow) }),
+    "hw.initRGB": (pins, { gpioRed, gpioGreen, gpioBlue, commonAnode }) => ({
+      ok: pins.initRgb(gpioRed, gpioGreen, gpioBlue, commonAnode),
+    }),
+    "hw.initARGB": (pins, { gpio, mode, count }) => ({ ok: pins.initArgb(gpio, mode, count) }),
+    "hw.setLedBrightness": (pins, { value }) => ({ ok: pins.setBrightness(value) }),
+  }),
+);
+
+export const ADDRESS_CALLS = deepFreeze(
+  callsOf<AddressDomain>()({
+    "hw.getWiFiMAC": ({ mac }) => macResult(mac),
+    "hw.getEthernetMAC": () => macResult(undefined),
+  }),
+);
 
 function macResult(mac: string | undefined): { mac: string; ok: boolean } {
   return { mac: mac ?? "", ok: mac !== undefined };

@@ -4,9 +4,10 @@
  */
 
 import type { Failure } from "../base/failure.js";
+import { deepFreeze } from "../base/freeze.js";
 import { cutUtf8 } from "../base/utf8.js";
 import type { Results } from "../rpc/catalogue.js";
-import type { RpcSession } from "../rpc/session.js";
+import { callsOf } from "../rpc/serving.js";
 
 /** Cut to this, a failure's sentence fits the smallest MCU's buffer with stage and cause. */
 export const DETAIL_BYTES_MAX = 120;
@@ -27,18 +28,20 @@ export interface OwnDomain {
   readonly lastFailure: Failure | undefined;
 }
 
-export function serveOwn(session: RpcSession, domain: OwnDomain): void {
-  session.serve("ferry.setNetwork", ({ ssid, password }) => ({ ok: domain.setNetwork(ssid, password) }));
-  session.serve("ferry.removeNetwork", ({ ssid }) => ({ ok: domain.removeNetwork(ssid) }));
-  session.serve("ferry.setCloud", ({ host, port, token }) => ({ ok: domain.setCloud(host, port, token) }));
-  session.serve("ferry.connect", () => ({ ok: domain.connect() }));
-  session.serve("ferry.setReceiveBuffer", ({ bytes }) => ({ ok: domain.setReceiveBuffer(bytes) }));
-  session.serve("ferry.getConnection", () => ({ ...domain.connection, ok: true }));
-  session.serve("ferry.getLinkCounters", () => ({ ...domain.linkCounters, ok: true }));
-  session.serve("ferry.getLastFailure", () => {
-    const failed = domain.lastFailure;
-    if (!failed) return { stage: "", cause: "", offset: 0, detail: "", ok: false };
-    const { stage, cause, offset = 0, detail } = failed;
-    return { stage, cause, offset, detail: cutUtf8(detail, DETAIL_BYTES_MAX), ok: true };
-  });
-}
+export const OWN_CALLS = deepFreeze(
+  callsOf<OwnDomain>()({
+    "ferry.setNetwork": (own, { ssid, password }) => ({ ok: own.setNetwork(ssid, password) }),
+    "ferry.removeNetwork": (own, { ssid }) => ({ ok: own.removeNetwork(ssid) }),
+    "ferry.setCloud": (own, { host, port, token }) => ({ ok: own.setCloud(host, port, token) }),
+    "ferry.connect": (own) => ({ ok: own.connect() }),
+    "ferry.setReceiveBuffer": (own, { bytes }) => ({ ok: own.setReceiveBuffer(bytes) }),
+    "ferry.getConnection": (own) => ({ ...own.connection, ok: true }),
+    "ferry.getLinkCounters": (own) => ({ ...own.linkCounters, ok: true }),
+    "ferry.getLastFailure": (own) => {
+      const failed = own.lastFailure;
+      if (!failed) return { stage: "", cause: "", offset: 0, detail: "", ok: false };
+      const { stage, cause, offset = 0, detail } = failed;
+      return { stage, cause, offset, detail: cutUtf8(detail, DETAIL_BYTES_MAX), ok: true };
+    },
+  }),
+);

@@ -1,6 +1,7 @@
 /** The calls about the first setup, its reset, and the factory's tests of it. */
 
-import type { RpcSession } from "../rpc/session.js";
+import { deepFreeze } from "../base/freeze.js";
+import { callsOf } from "../rpc/serving.js";
 
 export interface SetupDomain {
   setVendorPrefix(vendor: string): boolean;
@@ -21,38 +22,49 @@ export interface SetupDomain {
   testConnect(answer: (status: number) => void): void;
 }
 
-export function serveSetup(session: RpcSession, domain: SetupDomain): void {
-  session.serve("blynk.setVendorPrefix", ({ vendor }) => ({ ok: domain.setVendorPrefix(vendor) }));
-  session.serve("blynk.setVendorServer", ({ host }) => ({ ok: domain.setVendorServer(host) }));
-  session.serve("blynk.getHotspotName", () => {
-    const name = domain.hotspotName;
-    return { name: name ?? "", ok: name !== undefined };
-  });
-  // The answer leaves before the state that it leads to: Blynk's driver handles events while it waits.
-  session.serveLater("blynk.configStart", (_, reply) => {
-    reply({ ok: true });
-    domain.startConfig();
-  });
-  session.serveLater("blynk.configStop", (_, reply) => {
-    reply({ ok: true });
-    domain.stopConfig();
-  });
-  session.serveLater("blynk.configReset", (_, reply) => {
-    reply({ ok: true });
-    domain.resetConfig();
-  });
-  session.serve("blynk.isConfigured", () => ({ ok: domain.configured }));
-  session.serve("blynk.setConfigTimeout", ({ timeoutSeconds }) => ({ ok: domain.setConfigTimeout(timeoutSeconds) }));
-  session.serve("blynk.setConfigSkipLimit", ({ count }) => ({ ok: domain.setSkipLimit(count) }));
-  session.serveLater("blynk.factoryReset", (_, reply) => {
-    reply({ ok: true });
-    domain.factoryReset();
-  });
-  session.serveLater("blynk.factoryTestWiFi", ({ ssid, password }, reply) =>
-    domain.testWifi(ssid, password, (rssiDbm, status) => reply({ rssiDbm, status })),
-  );
-  session.serveLater("blynk.factoryTestWiFiAP", ({ channel }, reply) =>
-    domain.testAccessPoint(channel, (status) => reply({ status })),
-  );
-  session.serveLater("blynk.factoryTestConnect", (_, reply) => domain.testConnect((status) => reply({ status })));
-}
+/** Where an answer leaves before what it leads to: Blynk's driver handles events while it waits. */
+export const SETUP_CALLS = deepFreeze(
+  callsOf<SetupDomain>()({
+    "blynk.setVendorPrefix": (setup, { vendor }) => ({ ok: setup.setVendorPrefix(vendor) }),
+    "blynk.setVendorServer": (setup, { host }) => ({ ok: setup.setVendorServer(host) }),
+    "blynk.getHotspotName": (setup) => {
+      const name = setup.hotspotName;
+      return { name: name ?? "", ok: name !== undefined };
+    },
+    "blynk.configStart": {
+      later: (setup, _, reply) => {
+        reply({ ok: true });
+        setup.startConfig();
+      },
+    },
+    "blynk.configStop": {
+      later: (setup, _, reply) => {
+        reply({ ok: true });
+        setup.stopConfig();
+      },
+    },
+    "blynk.configReset": {
+      later: (setup, _, reply) => {
+        reply({ ok: true });
+        setup.resetConfig();
+      },
+    },
+    "blynk.isConfigured": (setup) => ({ ok: setup.configured }),
+    "blynk.setConfigTimeout": (setup, { timeoutSeconds }) => ({ ok: setup.setConfigTimeout(timeoutSeconds) }),
+    "blynk.setConfigSkipLimit": (setup, { count }) => ({ ok: setup.setSkipLimit(count) }),
+    "blynk.factoryReset": {
+      later: (setup, _, reply) => {
+        reply({ ok: true });
+        setup.factoryReset();
+      },
+    },
+    "blynk.factoryTestWiFi": {
+      later: (setup, { ssid, password }, reply) =>
+        setup.testWifi(ssid, password, (rssiDbm, status) => reply({ rssiDbm, status })),
+    },
+    "blynk.factoryTestWiFiAP": {
+      later: (setup, { channel }, reply) => setup.testAccessPoint(channel, (status) => reply({ status })),
+    },
+    "blynk.factoryTestConnect": { later: (setup, _, reply) => setup.testConnect((status) => reply({ status })) },
+  }),
+);

@@ -1,7 +1,8 @@
 /** The calls about time and place. */
 
+import { deepFreeze } from "../base/freeze.js";
 import type { Results } from "../rpc/catalogue.js";
-import type { RpcSession } from "../rpc/session.js";
+import { callsOf } from "../rpc/serving.js";
 
 export interface TimeDomain {
   setTime(timeMs: bigint): boolean;
@@ -9,8 +10,10 @@ export interface TimeDomain {
   readLocation(): Results<"blynk.getLocationInfo">;
 }
 
-export function serveTime(session: RpcSession, domain: TimeDomain): void {
-  session.serve("blynk.setTime", ({ timeMs }) => ({ ok: domain.setTime(timeMs) }));
-  session.serve("blynk.getTime", () => domain.readTime());
-  session.serve("blynk.getLocationInfo", () => domain.readLocation());
-}
+export const TIME_CALLS = deepFreeze(
+  callsOf<TimeDomain>()({
+    "blynk.setTime": (time, { timeMs }) => ({ ok: time.setTime(timeMs) }),
+    "blynk.getTime": (time) => time.readTime(),
+    "blynk.getLocationInfo": (time) => time.readLocation(),
+  }),
+);

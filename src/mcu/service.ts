@@ -1,9 +1,10 @@
 /** The calls that the MCU makes, each handed to the part that knows. Nothing is decided here but what bounds hold. */
 
 import type { Failure } from "../base/failure.js";
+import { deepFreeze } from "../base/freeze.js";
 import { PAYLOAD_BYTES_MAX } from "../frame/layout.js";
 import { PrefetchStatus } from "../rpc/protocol.js";
-import type { RpcSession } from "../rpc/session.js";
+import { callsOf } from "../rpc/serving.js";
 
 /** INVOKE header, offset, length of the chunk and its CRC: what an otaUpdateWrite adds to its chunk. */
 export const WRITE_OVERHEAD_BYTES = 6 + 4 + 2 + 4;
@@ -15,6 +16,7 @@ export interface McuDomain {
   readonly ncpVersion: string;
   /** One of NcpState. */
   readonly state: number;
+  serves(uid: number): boolean;
   reboot(): void;
   supportsBaud(baud: number): boolean;
   changeBaud(baud: number): void;
@@ -30,66 +32,58 @@ export interface McuDomain {
 }
 
 const NO_BYTES = new Uint8Array(0);
+const NOTHING = Object.freeze({});
 
-export function serveMcu(session: RpcSession, domain: McuDomain): void {
-  serveSystem(session, domain);
-  serveBlynk(session, domain);
-  serveUpdates(session, domain);
-}
-
-function serveSystem(session: RpcSession, domain: McuDomain): void {
-  session.serve("ncp.ping", () => ({}));
-  session.serve("ncp.hasUID", ({ uid }) => ({ ok: session.serves(uid) }));
-  session.serveLater("ncp.reboot", (_, reply) => {
-    reply({ ok: true });
-    domain.reboot();
-  });
-  session.serveLater("hw.setUartBaudRate", ({ baud }, reply) => {
-    const ok = domain.supportsBaud(baud);
-    reply({ ok });
-    if (ok) domain.changeBaud(baud);
-  });
-}
-
-function serveBlynk(session: RpcSession, domain: McuDomain): void {
-  session.serve("blynk.getNcpVersion", () => ({ version: domain.ncpVersion, ok: true }));
-  session.serve("blynk.getState", () => ({ state: domain.state }));
-  session.serve("blynk.setFirmwareInfo", (firmware) => {
-    domain.setFirmwareInfo(firmware);
-    return { ok: true };
-  });
-  session.serveLater("blynk.initialize", ({ templateId, templateName }, reply) => {
-    domain.forgetMcu();
-    reply({ ok: true });
-    domain.onInitialized({ id: templateId, name: templateName });
-  });
-}
-
-function serveUpdates(session: RpcSession, domain: McuDomain): void {
-  session.serveLater("blynk.otaUpdateStart", ({ chunkBytes }, reply) => {
-    const valid = chunkBytes >= 1 && chunkBytes <= CHUNK_BYTES_MAX;
-    domain.startUpdate(chunkBytes, valid, (ok) => reply({ ok }));
-  });
-  session.serveLater("blynk.otaUpdatePrefetch", (_, reply) => {
-    domain.prefetchUpdate((failed) => reply({ status: prefetchStatusOf(failed) }));
-  });
-  session.serveLater("blynk.otaUpdateSuspend", ({ timeoutSeconds }, reply) => {
-    reply({ ok: true });
-    domain.suspendUpdate(timeoutSeconds);
-  });
-  session.serve("blynk.otaUpdateGetCRC32", () => ({
-    crc32: domain.digests?.crc32 ?? 0,
-    ok: domain.digests !== undefined,
-  }));
-  session.serve("blynk.otaUpdateGetMD5", () => ({
-    digest: domain.digests?.md5 ?? NO_BYTES,
-    ok: domain.digests !== undefined,
-  }));
-  session.serve("blynk.otaUpdateGetSHA256", () => ({
-    digest: domain.digests?.sha256 ?? NO_BYTES,
-    ok: domain.digests !== undefined,
-  }));
-}
+export const MCU_CALLS = deepFreeze(
+  callsOf<McuDomain>()({
+    "ncp.ping": () => NOTHING,
+    "ncp.hasUID": (domain, { uid }) => ({ ok: domain.serves(uid) }),
+    "ncp.reboot": {
+      later: (domain, _, reply) => {
+        reply({ ok: true });
+        domain.reboot();
+      },
+    },
+    "hw.setUartBaudRate": {
+      later: (domain, { baud }, reply) => {
+        const ok = domain.supportsBaud(baud);
+        reply({ ok });
+        if (ok) domain.changeBaud(baud);
+      },
+    },
+    "blynk.getNcpVersion": (domain) => ({ version: domain.ncpVersion, ok: true }),
+    "blynk.getState": (domain) => ({ state: domain.state }),
+    "blynk.setFirmwareInfo": (domain, firmware) => {
+      domain.setFirmwareInfo(firmware);
+      return { ok: true };
+    },
+    "blynk.initialize": {
+      later: (domain, { templateId, templateName }, reply) => {
+        domain.forgetMcu();
+        reply({ ok: true });
+        domain.onInitialized({ id: templateId, name: templateName });
+      },
+    },
+    "blynk.otaUpdateStart": {
+      later: (domain, { chunkBytes }, reply) => {
+        const valid = chunkBytes >= 1 && chunkBytes <= CHUNK_BYTES_MAX;
+        domain.startUpdate(chunkBytes, valid, (ok) => reply({ ok }));
+      },
+    },
+    "blynk.otaUpdatePrefetch": {
+      later: (domain, _, reply) => domain.prefetchUpdate((failed) => reply({ status: prefetchStatusOf(failed) })),
+    },
+    "blynk.otaUpdateSuspend": {
+      later: (domain, { timeoutSeconds }, reply) => {
+        reply({ ok: true });
+        domain.suspendUpdate(timeoutSeconds);
+      },
+    },
+    "blynk.otaUpdateGetCRC32": ({ digests }) => ({ crc32: digests?.crc32 ?? 0, ok: digests !== undefined }),
+    "blynk.otaUpdateGetMD5": ({ digests }) => ({ digest: digests?.md5 ?? NO_BYTES, ok: digests !== undefined }),
+    "blynk.otaUpdateGetSHA256": ({ digests }) => ({ digest: digests?.sha256 ?? NO_BYTES, ok: digests !== undefined }),
+  }),
+);
 
 const PREFETCH_STATUS_BY_CAUSE: Readonly<Partial<Record<Failure["cause"], PrefetchStatus>>> = Object.freeze({
   connect: PrefetchStatus.CONNECT_FAILED,

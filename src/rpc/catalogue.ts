@@ -243,6 +243,9 @@ export const calls = deepFreeze(
 
 export type CallName = keyof typeof calls;
 
+/** Of the calls that the NCP serves. */
+export type NcpCallName = Exclude<CallName, `mcu.${string}` | `client.${string}`>;
+
 interface ValueOf {
   u8: number;
   u16: number;
@@ -264,6 +267,11 @@ export type Results<N extends CallName> = Values<(typeof calls)[N]["results"]>;
 
 /** Names of calls, split by who serves them. */
 export const callNames = Object.freeze(Object.keys(calls) as CallName[]);
+
+/** The calls that the NCP serves, by uid: an array with gaps, for it lies in flash, where a Map cannot. */
+export const NCP_CALLS_BY_UID: Readonly<Record<number, NcpCallName>> = Object.freeze(
+  Object.fromEntries(callNames.filter((name) => calls[name].side === "ncp").map((name) => [calls[name].uid, name])),
+) as Record<number, NcpCallName>;
 
 /** The calls that one side serves, by uid. Maps cannot be frozen, so each user builds its own. */
 export function callsServedBy(side: Side): Map<number, CallName> {

@@ -10,10 +10,19 @@
 
 import { ByteReader, ByteWriter } from "../base/bytes.js";
 import type { Clock, TimerHandle } from "../ports.js";
-import { type Args, type Call, type CallName, calls, callsServedBy, type Results } from "./catalogue.js";
+import {
+  type Args,
+  type Call,
+  type CallName,
+  calls,
+  NCP_CALLS_BY_UID,
+  type NcpCallName,
+  type Results,
+} from "./catalogue.js";
 import { type Decoded, encodeInvoke, encodeOneway, encodeResult, readFields } from "./codec.js";
 import { type FrameSink, Outbox } from "./outbox.js";
 import { OPCODE_INVOKE, OPCODE_ONEWAY, OPCODE_RESULT, RpcStatus } from "./protocol.js";
+import { type AnswerLater, type AnswerNow, type CallTable, ServedTables } from "./serving.js";
 import { makeCounters, type SessionCounters } from "./session-counters.js";
 
 /** Invocations that wait or listen for a late RESULT. The oldest listener makes room for a new call. */
@@ -56,17 +65,13 @@ interface Pending extends Invocation {
   late: boolean;
 }
 
-type Reply = (results: Decoded) => void;
-type Handler = (args: Decoded, reply: Reply) => void;
-
 export class RpcSession {
   readonly #clock: Clock;
   readonly #onFault: (call: CallName, error: unknown) => void;
   readonly #outbox: Outbox;
   readonly #writer: ByteWriter;
   readonly #reader = new ByteReader();
-  readonly #names = callsServedBy("ncp");
-  readonly #handlers = new Map<number, Handler>();
+  readonly #served = new ServedTables();
   readonly #pending = new Map<number, Pending>();
   #lastMessageId = 0;
   #preparedId = 0;
@@ -94,27 +99,14 @@ export class RpcSession {
 
   // ---- serving ----------------------------------------------------------------------------------------------
 
-  /** Serves a call with a handler that answers at once. */
-  serve<N extends CallName>(name: N, handler: (args: Args<N>) => Results<N>): void {
-    this.#handlers.set(calls[name].uid, (args, reply) => reply(handler(args as Args<N>) as Decoded));
-  }
-
-  /**
-   * Serves a call whose answer may come later. `reply` counts once; after the MCU has restarted it does nothing.
-   * Binary and text arguments are only valid until the handler returns.
-   */
-  serveLater<N extends CallName>(
-    name: N,
-    handler: (args: Args<N>, reply: (results: Results<N>) => void) => void,
-  ): void {
-    this.#handlers.set(calls[name].uid, (args, reply) =>
-      handler(args as Args<N>, reply as (results: Results<N>) => void),
-    );
+  /** Serves the calls of a table, by that domain. Where two tables have a call, the later one counts. */
+  serve<Domain, N extends NcpCallName>(table: CallTable<Domain, N>, domain: Domain): void {
+    this.#served.add(table, domain);
   }
 
   /** Whether this number names a call that is served: what hasUID answers. */
   serves(uid: number): boolean {
-    return this.#handlers.has(uid);
+    return this.#served.find(NCP_CALLS_BY_UID[uid]) !== undefined;
   }
 
   // ---- calling ----------------------------------------------------------------------------------------------
@@ -241,9 +233,9 @@ export class RpcSession {
   #onInvoke(payload: Uint8Array, length: number): void {
     const uid = (payload[2] as number) | ((payload[3] as number) << 8);
     const id = (payload[4] as number) | ((payload[5] as number) << 8);
-    const name = this.#names.get(uid);
-    const handler = this.#handlers.get(uid);
-    if (!name || !handler) {
+    const name = NCP_CALLS_BY_UID[uid];
+    const served = this.#served.find(name);
+    if (!name || !served) {
       this.counters.unknownUids++;
       return this.#answer(id, RpcStatus.UNKNOWN_UID);
     }
@@ -254,14 +246,27 @@ export class RpcSession {
       return this.#answer(id, RpcStatus.ARGS_READ);
     }
     this.counters.callsServed++;
-    this.#handle(name, handler, args, id);
+    const answer = served.answers[name] as AnswerNow | { later: AnswerLater };
+    if (typeof answer === "function") this.#answerNow(name, answer, served.domain, args, id);
+    else this.#answerLater(name, answer.later, served.domain, args, id);
   }
 
-  #handle(name: CallName, handler: Handler, args: Decoded, id: number): void {
+  #answerNow(name: NcpCallName, answer: AnswerNow, domain: unknown, args: Decoded, id: number): void {
+    let results: Decoded;
+    try {
+      results = answer(domain, args);
+    } catch (error) {
+      this.#noteFault(name, error);
+      return this.#answer(id, RpcStatus.GENERIC);
+    }
+    this.#answerWith(id, name, results);
+  }
+
+  #answerLater(name: NcpCallName, answer: AnswerLater, domain: unknown, args: Decoded, id: number): void {
     const life = this.#peerLife;
     let inHandler = true;
     let answered = false;
-    const reply = (status: number, results?: Decoded): void => {
+    const reply = (results: Decoded | undefined): void => {
       if (answered) return;
       answered = true;
       // Inside its handler the call is alive even if that handler forgot the MCU's earlier life (initialize).
@@ -270,13 +275,13 @@ export class RpcSession {
         this.#outbox.resultsOwed--;
       }
       if (results) this.#answerWith(id, name, results);
-      else this.#answer(id, status);
+      else this.#answer(id, RpcStatus.GENERIC);
     };
     try {
-      handler(args, (results) => reply(RpcStatus.OK, results));
+      answer(domain, args, reply);
     } catch (error) {
       this.#noteFault(name, error);
-      reply(RpcStatus.GENERIC);
+      reply(undefined);
     }
     inHandler = false;
     if (!answered && life === this.#peerLife) this.#outbox.resultsOwed++;
@@ -309,17 +314,18 @@ export class RpcSession {
 
   #onOneway(payload: Uint8Array, length: number): void {
     const uid = (payload[2] as number) | ((payload[3] as number) << 8);
-    const name = this.#names.get(uid);
-    const handler = this.#handlers.get(uid);
+    const name = NCP_CALLS_BY_UID[uid];
+    const served = this.#served.find(name);
+    const answer = name && served?.answers[name];
     this.#reader.reset(payload, ONEWAY_HEADER_BYTES, length);
     const args = name && calls[name].kind === "oneway" ? readFields(this.#reader, calls[name].argFields) : "too short";
-    if (!name || !handler || typeof args !== "object") {
+    if (!name || !served || typeof answer !== "function" || typeof args !== "object") {
       this.counters.onewaysDropped++;
       return;
     }
     this.counters.callsServed++;
     try {
-      handler(args, () => {});
+      answer(served.domain, args);
     } catch (error) {
       this.#noteFault(name, error);
     }

@@ -1,101 +1,172 @@
-/** The MCU's calls about setup, data, time and hardware, each led to the part that knows: a room of ncp.ts. */
+/** What the MCU may ask of a device of a cloud, each call led to the part that knows: a room of ncp.ts. */
 
 import type { Failure } from "../base/failure.js";
 import { meaningOf } from "../base/failure-code.js";
-import { serveData } from "../mcu/serve-data.js";
-import { serveHardware } from "../mcu/serve-hardware.js";
-import { type OwnDomain, serveOwn } from "../mcu/serve-own.js";
-import { serveSetup } from "../mcu/serve-setup.js";
-import { serveTime } from "../mcu/serve-time.js";
+import type { McuRoom } from "../mcu/room.js";
+import { DATA_CALLS } from "../mcu/serve-data.js";
+import { ADDRESS_CALLS, NO_PINS, PIN_CALLS } from "../mcu/serve-hardware.js";
+import { OWN_CALLS, type OwnDomain } from "../mcu/serve-own.js";
+import { SETUP_CALLS, type SetupDomain } from "../mcu/serve-setup.js";
+import { TIME_CALLS } from "../mcu/serve-time.js";
+import type { MCU_CALLS } from "../mcu/service.js";
 import type { Panel } from "../panel/panel.js";
+import type { NcpCallName } from "../rpc/catalogue.js";
 import type { RpcSession } from "../rpc/session.js";
+import type { Verdict } from "../update/verdict.js";
+import { failureIn, linkCountersOf } from "./mcu-words.js";
 import type { Online } from "./online.js";
+import type { NcpCounters } from "./options.js";
 
-export interface OnlineCalls {
+export interface OnlineCallParts {
   readonly online: Online;
+  readonly room: McuRoom;
   /** Absent: pins are answered with false. */
   readonly panel: Panel | undefined;
-  readonly state: number;
-  readonly linkCounters: OwnDomain["linkCounters"];
-  readonly lastFailure: Failure | undefined;
-  setReceiveBuffer(bytes: number): boolean;
+  readonly ncp: {
+    readonly state: number;
+    readonly counters: NcpCounters;
+    readonly verdict: Verdict | undefined;
+    readonly selfVerdict: Verdict | undefined;
+  };
   factoryReset(): void;
 }
 
-export function serveOnline(session: RpcSession, calls: OnlineCalls): void {
-  serveData(session, calls.online.uplink);
-  serveTime(session, calls.online.wallClock);
-  servePins(session, calls);
-  serveFirstSetup(session, calls);
-  serveEngineers(session, calls);
+export function serveOnline(session: RpcSession, parts: OnlineCallParts): void {
+  const { online, panel } = parts;
+  session.serve(OWN_CALLS, new OwnCalls(parts));
+  session.serve(SETUP_CALLS, new SetupCalls(parts));
+  session.serve(ADDRESS_CALLS, online.wifi);
+  session.serve(PIN_CALLS, panel ?? NO_PINS);
+  session.serve(TIME_CALLS, online.wallClock);
+  session.serve(DATA_CALLS, online.uplink);
 }
 
-function servePins(session: RpcSession, { online, panel }: OnlineCalls): void {
-  serveHardware(session, {
-    initButton: (gpio, activeLow) => panel?.initButton(gpio, activeLow) ?? false,
-    initLed: (gpio, activeLow) => panel?.initLed(gpio, activeLow) ?? false,
-    initRgb: (red, green, blue, commonAnode) => panel?.initRgb(red, green, blue, commonAnode) ?? false,
-    initArgb: (gpio, mode, count) => panel?.initArgb(gpio, mode, count) ?? false,
-    setBrightness: (brightness) => panel?.setBrightness(brightness) ?? false,
-    wifiMac: online.wifi.mac,
-    ethernetMac: undefined, // no board that Ferry knows has one
-  });
+type NamesIn<Tables extends object> = Tables extends object ? keyof Tables : never;
+type Served = NamesIn<
+  | typeof MCU_CALLS
+  | typeof OWN_CALLS
+  | typeof SETUP_CALLS
+  | typeof ADDRESS_CALLS
+  | typeof PIN_CALLS
+  | typeof TIME_CALLS
+  | typeof DATA_CALLS
+>;
+/** A call of the catalogue that no table has is an error here, and named. */
+export type Unserved<None extends never = Exclude<NcpCallName, Served>> = None;
+
+class SetupCalls implements SetupDomain {
+  readonly #parts: OnlineCallParts;
+
+  constructor(parts: OnlineCallParts) {
+    this.#parts = parts;
+  }
+
+  get hotspotName(): string | undefined {
+    return this.#parts.online.hotspotName;
+  }
+
+  get configured(): boolean {
+    return this.#parts.online.lifecycle.configured;
+  }
+
+  setVendorPrefix(vendor: string): boolean {
+    return this.#parts.online.settings.saveVendorPrefix(vendor) === undefined;
+  }
+
+  setVendorServer(host: string): boolean {
+    return this.#parts.online.settings.saveVendorServer(host) === undefined;
+  }
+
+  startConfig(): void {
+    this.#parts.online.lifecycle.startConfig();
+  }
+
+  stopConfig(): void {
+    this.#parts.online.lifecycle.stopConfig();
+  }
+
+  resetConfig(): void {
+    this.#parts.online.lifecycle.resetConfig();
+  }
+
+  setConfigTimeout(seconds: number): boolean {
+    return this.#parts.online.lifecycle.setConfigTimeout(seconds);
+  }
+
+  setSkipLimit(count: number): boolean {
+    return this.#parts.online.lifecycle.setSkipLimit(count);
+  }
+
+  factoryReset(): void {
+    this.#parts.factoryReset();
+  }
+
+  testWifi(ssid: string, password: string, answer: (rssiDbm: number, status: number) => void): void {
+    this.#parts.online.wifi.tests.testWifi(ssid, password, ({ rssiDbm, status }) => answer(rssiDbm, status));
+  }
+
+  testAccessPoint(channel: number, answer: (status: number) => void): void {
+    this.#parts.online.wifi.tests.testAccessPoint(channel, answer);
+  }
+
+  testConnect(answer: (status: number) => void): void {
+    this.#parts.online.wifi.tests.testConnect(answer);
+  }
 }
 
-function serveFirstSetup(session: RpcSession, { online, factoryReset }: OnlineCalls): void {
-  const { settings, lifecycle } = online;
-  const { tests } = online.wifi;
-  serveSetup(session, {
-    setVendorPrefix: (vendor) => settings.saveVendorPrefix(vendor) === undefined,
-    setVendorServer: (host) => settings.saveVendorServer(host) === undefined,
-    get hotspotName() {
-      return online.hotspotName;
-    },
-    startConfig: () => lifecycle.startConfig(),
-    stopConfig: () => lifecycle.stopConfig(),
-    resetConfig: () => lifecycle.resetConfig(),
-    get configured() {
-      return lifecycle.configured;
-    },
-    setConfigTimeout: (seconds) => lifecycle.setConfigTimeout(seconds),
-    setSkipLimit: (count) => lifecycle.setSkipLimit(count),
-    factoryReset: () => factoryReset(),
-    testWifi: (ssid, password, answer) => {
-      tests.testWifi(ssid, password, ({ rssiDbm, status }) => answer(rssiDbm, status));
-    },
-    testAccessPoint: (channel, answer) => tests.testAccessPoint(channel, answer),
-    testConnect: (answer) => tests.testConnect(answer),
-  });
-}
+class OwnCalls implements OwnDomain {
+  readonly #parts: OnlineCallParts;
 
-function serveEngineers(session: RpcSession, calls: OnlineCalls): void {
-  const { settings, lifecycle } = calls.online;
+  constructor(parts: OnlineCallParts) {
+    this.#parts = parts;
+  }
+
+  get connection(): OwnDomain["connection"] {
+    const { lastError } = this.#parts.online.lifecycle;
+    return {
+      state: this.#parts.ncp.state,
+      lastError: lastError ?? 0,
+      meaning: lastError ? meaningOf(lastError) : "",
+    };
+  }
+
+  get linkCounters(): OwnDomain["linkCounters"] {
+    return linkCountersOf(this.#parts.ncp.counters, this.#parts.online.pins.counters);
+  }
+
+  get lastFailure(): Failure | undefined {
+    const { verdict, selfVerdict } = this.#parts.ncp;
+    return failureIn(verdict) ?? failureIn(selfVerdict);
+  }
+
+  setNetwork(ssid: string, password: string): boolean {
+    const network = password === "" ? { ssid } : { ssid, psk: password };
+    return this.#stored(this.#parts.online.settings.saveNetwork(network));
+  }
+
+  removeNetwork(ssid: string): boolean {
+    return this.#parts.online.settings.removeNetwork(ssid) === undefined;
+  }
+
+  setCloud(host: string, port: number, token: string): boolean {
+    const place = { ...(host === "" ? {} : { host }), ...(port === 0 ? {} : { port }) };
+    return this.#stored(this.#parts.online.settings.saveCloud({ ...place, token }));
+  }
+
+  connect(): boolean {
+    const { settings, lifecycle } = this.#parts.online;
+    if (settings.configured) lifecycle.onProvisioned(true);
+    return settings.configured;
+  }
+
+  setReceiveBuffer(bytes: number): boolean {
+    return this.#parts.room.onBufferTold(bytes);
+  }
+
   /** An MCU that sets everything before it initializes goes online then; later it says when: ferry.connect. */
-  const stored = (problem: string | undefined): boolean => {
+  #stored(problem: string | undefined): boolean {
+    const { settings, lifecycle } = this.#parts.online;
     if (!problem && settings.configured && !lifecycle.initialized) lifecycle.onProvisioned(true);
     return problem === undefined;
-  };
-  serveOwn(session, {
-    setNetwork: (ssid, password) => stored(settings.saveNetwork(password === "" ? { ssid } : { ssid, psk: password })),
-    removeNetwork: (ssid) => settings.removeNetwork(ssid) === undefined,
-    setCloud: (host, port, token) => {
-      const place = { ...(host === "" ? {} : { host }), ...(port === 0 ? {} : { port }) };
-      return stored(settings.saveCloud({ ...place, token }));
-    },
-    connect: () => {
-      if (settings.configured) lifecycle.onProvisioned(true);
-      return settings.configured;
-    },
-    setReceiveBuffer: (bytes) => calls.setReceiveBuffer(bytes),
-    get connection() {
-      const { lastError } = lifecycle;
-      return { state: calls.state, lastError: lastError ?? 0, meaning: lastError ? meaningOf(lastError) : "" };
-    },
-    get linkCounters() {
-      return calls.linkCounters;
-    },
-    get lastFailure() {
-      return calls.lastFailure;
-    },
-  });
+  }
 }

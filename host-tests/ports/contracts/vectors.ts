@@ -3,9 +3,10 @@
 import { assert } from "chai";
 import { ByteReader, ByteWriter } from "../../../src/base/bytes.js";
 import { FRAME_BYTES_MAX, PAYLOAD_BYTES_MAX } from "../../../src/frame/layout.js";
-import { type Args, type Call, type CallName, callNames, calls, type Results } from "../../../src/rpc/catalogue.js";
+import { type Args, type Call, type CallName, callNames, calls } from "../../../src/rpc/catalogue.js";
 import { type Decoded, encodeInvoke, encodeOneway, encodeResult, readFields } from "../../../src/rpc/codec.js";
 import { OPCODE_INVOKE, OPCODE_ONEWAY, OPCODE_RESULT, RpcStatus } from "../../../src/rpc/protocol.js";
+import type { CallTable } from "../../../src/rpc/serving.js";
 import type { Outcome } from "../../../src/rpc/session.js";
 import { type Exchange, loadExchanges } from "../../support/blynk-vectors.js";
 import type { FrameCodec } from "../../support/frame-codec.js";
@@ -140,10 +141,11 @@ export function describeVectors(name: string, { FrameDecoder, encodeFrame }: Fra
         function serve(exchange: Exchange): { heard: Decoded[]; sent: string[] } {
           const bench = new RpcBench();
           const heard: Decoded[] = [];
-          bench.session.serve(exchange.name, (args) => {
-            heard.push(copyOf(args as Decoded));
-            return exchange.results as Results<CallName>;
-          });
+          const answer = (_: undefined, args: Decoded) => {
+            heard.push(copyOf(args));
+            return exchange.results;
+          };
+          bench.serve({ [exchange.name]: answer } as unknown as CallTable<undefined>);
           bench.receive(payloadOf(exchange.recorded.request));
           return { heard, sent: bench.sink.sent.map(frameOf) };
         }
