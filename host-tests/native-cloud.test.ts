@@ -76,7 +76,7 @@ function makeBench({ behavior = {}, ports = [443], plain = false }: BenchOptions
     onReboot: () => heard.push("reboot"),
     onReconfigure: () => heard.push("reconfigure"),
   };
-  const start = (token = TOKEN) => cloud.start({ host: HOST, token }, IDENTITY, events);
+  const start = (token = TOKEN) => cloud.start({ host: HOST, token }, events);
   /** Starts and waits for the session. */
   const goUp = () => {
     start();
@@ -89,11 +89,13 @@ function makeBench({ behavior = {}, ports = [443], plain = false }: BenchOptions
 
 describe("the native cloud, logging in", () => {
   it("logs in with its token and says what it is", () => {
-    const { clock, server, heard, start } = makeBench();
+    const { clock, server, cloud, heard, start } = makeBench();
     start();
     clock.advance(5_000);
     assert.deepEqual(heard, ["up"]);
     assert.deepEqual(server.heard(Native.LOGIN), [[TOKEN]]);
+    assert.isTrue(cloud.tellIdentity(IDENTITY));
+    clock.advance(1_000);
     const [info = []] = server.heard(Native.INTERNAL);
     const pairs = Object.fromEntries(info.flatMap((key, i) => (i % 2 === 0 ? [[key, info[i + 1]]] : [])));
     assert.deepEqual(pairs, {
@@ -111,7 +113,7 @@ describe("the native cloud, logging in", () => {
   it("says nothing of what the MCU has not named", () => {
     const { clock, server, cloud, goUp } = makeBench();
     goUp();
-    cloud.refresh({ ...IDENTITY, firmwareBuild: "", templateId: "" });
+    cloud.tellIdentity({ ...IDENTITY, firmwareBuild: "", templateId: "" });
     clock.advance(1_000);
     const info = server.heard(Native.INTERNAL).at(-1) ?? [];
     assert.notInclude(info, "build");

@@ -2,6 +2,7 @@
 
 import { assert } from "chai";
 import { Native } from "../host/peers/native-cloud-server.js";
+import { GROUP_OPEN_MS_MAX } from "../src/cloud/uplink.js";
 import { calls, callsServedBy } from "../src/rpc/catalogue.js";
 import { NcpEvent, NcpState } from "../src/rpc/protocol.js";
 import { SETTLED_MS } from "../src/wiring/update-report.js";
@@ -255,6 +256,47 @@ describe("data between MCU and cloud", () => {
     clock.runUntil(() => cloud.logins.length === 2, 300_000, "the way back");
     clock.advance(5_000);
     assert.deepEqual(cloud.heard(Native.HARDWARE).at(-1), ["vw", "3", "19"]);
+  });
+
+  it("goes up from a group of a thousand, in several groups, all that the buffer holds", () => {
+    const { clock, mcu, cloud } = online();
+    mcu.tell("blynk.beginGroup", { timestampMs: 0n });
+    for (let vpin = 0; vpin < 1_000; vpin++) {
+      mcu.tell("blynk.virtualWrite", { vpin, value: bytes("1") });
+      clock.advance(5);
+    }
+    mcu.tell("blynk.endGroup", {});
+    clock.advance(120_000);
+    const pins = cloud.heard(Native.HARDWARE).map(([, pin]) => Number(pin));
+    assert.isAbove(pins.length, 200);
+    assert.equal(pins.at(-1), 999);
+    const marks = cloud.heard(Native.GROUP).map(([mark]) => mark);
+    assert.deepEqual(
+      marks,
+      marks.map((_, i) => (i % 2 === 0 ? "b" : "e")),
+    );
+  });
+
+  it("goes up though the MCU never ends its group, and events do not wait for that", () => {
+    const { clock, mcu, cloud } = online();
+    mcu.tell("blynk.beginGroup", { timestampMs: 0n });
+    mcu.tell("blynk.virtualWrite", { vpin: 1, value: bytes("1") });
+    mcu.tell("blynk.logEvent", { code: "hot", description: "80 C" });
+    mcu.tell("blynk.syncAll", {});
+    mcu.tell("blynk.setMetadata", { field: "Serial", value: "7" });
+    clock.advance(1_000);
+    assert.deepEqual(cloud.heard(Native.EVENT_LOG), [["hot", "80 C"]]);
+    assert.deepEqual(cloud.heard(Native.SYNC), [[]]);
+    assert.deepInclude(cloud.heard(Native.INTERNAL), ["meta", "set", "Serial", "7"]);
+    assert.deepEqual(cloud.heard(Native.HARDWARE), []);
+    clock.advance(GROUP_OPEN_MS_MAX);
+    mcu.tell("blynk.virtualWrite", { vpin: 2, value: bytes("2") });
+    clock.advance(1_000);
+    assert.deepEqual(cloud.heard(Native.GROUP), [["b"], ["e"]]);
+    assert.deepEqual(cloud.heard(Native.HARDWARE), [
+      ["vw", "1", "1"],
+      ["vw", "2", "2"],
+    ]);
   });
 
   it("goes down to the MCU in order", () => {

@@ -71,7 +71,7 @@ function makeWorld(makeClient: MakeClient, port: number, trust: readonly string[
   const cloud = new MqttCloud({ clock, ...(trust === undefined ? { plain: way } : { tls: way }) });
   const heard: string[] = [];
   const until = (condition: () => boolean, what: string) => clock.run(condition, LIMIT_MS, what);
-  const start = (token = TOKEN) => cloud.start({ host: HOST, port, token }, IDENTITY, listenTo(heard));
+  const start = (token = TOKEN) => cloud.start({ host: HOST, port, token }, listenTo(heard));
   const goUp = async () => {
     start();
     await until(() => heard.length > 0, "the login");
@@ -125,6 +125,7 @@ export function describeWithBroker(name: string, startBroker: StartBroker): void
             it("logs in, and says what it is", async () => {
               const before = broker.heard("info/mcu").length;
               await world.goUp();
+              assert.isTrue(world.cloud.tellIdentity(IDENTITY));
               await world.until(() => broker.heard("info/mcu").length > before, "the device's word of itself");
               assert.include(JSON.parse(broker.heard("info/mcu").at(-1) ?? "{}"), { tmpl: IDENTITY.templateId });
             });

@@ -11,7 +11,7 @@ import { makeSocketClass } from "../../host/sim/socket.js";
 import { FailureCode } from "../../src/base/failure-code.js";
 import { makeMqttClientClass } from "../../src/cloud/mqtt/client.js";
 import { MqttCloud, REDIRECTS_MAX } from "../../src/cloud/mqtt/mqtt-cloud.js";
-import { IDENTITY, listenTo } from "../support/cloud-events.js";
+import { listenTo } from "../support/cloud-events.js";
 import { describeWithBroker, TOKEN, USER } from "./broker-suite.js";
 
 const LIMIT_MS = 20_000;
@@ -44,7 +44,7 @@ describe("The embedded MQTT broker", () => {
     const plain = { io: makeMqttClientClass({ clock: deviceClock, socket }) };
     const cloud = new MqttCloud({ clock: deviceClock, plain });
     const heard: string[] = [];
-    cloud.start({ host: "127.0.0.1", port, token }, IDENTITY, listenTo(heard));
+    cloud.start({ host: "127.0.0.1", port, token }, listenTo(heard));
     devices.push({
       stop: () => {
         cloud.stop();

@@ -12,7 +12,7 @@ import { Native, NativeCloudServer } from "../../host/peers/native-cloud-server.
 import { SEND_BUFFER_BYTES } from "../../host/sim/socket.js";
 import { NativeCloud } from "../../src/cloud/native/native-cloud.js";
 import type { Socket, SocketClass } from "../../src/ports.js";
-import { IDENTITY, listenTo } from "../support/cloud-events.js";
+import { listenTo } from "../support/cloud-events.js";
 
 const TOKEN = "0123456789abcdefghijklmnopqrstuv";
 const HOST = "localhost";
@@ -134,11 +134,14 @@ describe("The socket of this computer", () => {
     const events = listenTo(heard);
     const cloud = new NativeCloud({ clock: realClock, tls: { io: makeNodeSocketClass() } });
     closings.push(() => cloud.stop());
-    cloud.start({ host: HOST, port, token: TOKEN }, IDENTITY, {
-      ...events,
-      onUp: () => diary.note("up"),
-      onPin: (vpin, value) => diary.note(`pin ${vpin} ${String.fromCharCode(...value)}`),
-    });
+    cloud.start(
+      { host: HOST, port, token: TOKEN },
+      {
+        ...events,
+        onUp: () => diary.note("up"),
+        onPin: (vpin, value) => diary.note(`pin ${vpin} ${String.fromCharCode(...value)}`),
+      },
+    );
     server.onMessage = ({ command, strings }) => command === Native.HARDWARE && diary.note(strings.join(" "));
     await diary.until((lines) => lines.includes("up"));
     assert.isTrue(cloud.virtualWrite(5, Uint8Array.of(0x34, 0x32)));

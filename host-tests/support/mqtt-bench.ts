@@ -8,7 +8,7 @@ import { makeSocketClass } from "../../host/sim/socket.js";
 import { makeMqttClientClass } from "../../src/cloud/mqtt/client.js";
 import { MQTTS_PORT } from "../../src/cloud/mqtt/downlink.js";
 import { MESSAGE_BYTES_MAX, MqttCloud, type MqttCloudOptions } from "../../src/cloud/mqtt/mqtt-cloud.js";
-import { IDENTITY, listenTo } from "./cloud-events.js";
+import { listenTo } from "./cloud-events.js";
 
 export const TOKEN = "0123456789abcdefghijklmnopqrstuv";
 export const HOST = "broker.example";
@@ -45,8 +45,7 @@ export function makeMqttBench(options: MqttBenchOptions = {}) {
   });
   const heard: string[] = [];
   const events = listenTo(heard);
-  const start = (token = TOKEN) =>
-    cloud.start({ host: HOST, token, ...(port === undefined ? {} : { port }) }, IDENTITY, events);
+  const start = (token = TOKEN) => cloud.start({ host: HOST, token, ...(port === undefined ? {} : { port }) }, events);
   /** Starts and waits for the session. */
   const goUp = () => {
     start();

@@ -35,7 +35,7 @@ export interface CloudTime {
 }
 
 export interface CloudEvents {
-  /** Logged in, and the identity told. */
+  /** Logged in. */
   onUp(): void;
   onFailed(code: FailureCode): void;
   /** After onUp only. */
@@ -74,12 +74,16 @@ export interface CloudUplink {
 
 /** One connection after another to a cloud. Reconnecting is the lifecycle's business, not the transport's. */
 export interface CloudTransport extends CloudUplink {
+  /** Takes what a message could ever hold, and sends nothing. */
+  readonly ruler: CloudUplink;
+  /** Whether the beginning and the end of a group are messages of their own. */
+  readonly marksGroups: boolean;
   /** Calls back later, never from inside. Ends an earlier session. */
-  start(access: CloudAccess, identity: CloudIdentity, events: CloudEvents): void;
+  start(access: CloudAccess, events: CloudEvents): void;
   /** Idempotent; nothing is called back any more. */
   stop(): void;
-  /** Asks for time, zone and location, in a live session; they come as events. */
-  askTime(): void;
-  /** The MCU has named itself anew, in a live session. */
-  refresh(identity: CloudIdentity): void;
+  /** As above: false when there was no room. What no message can hold counts as told. */
+  tellIdentity(identity: CloudIdentity): boolean;
+  /** Each asks for a part of time, zone and location, in one message, and does as above; they come as events. */
+  readonly timeQuestions: readonly (() => boolean)[];
 }

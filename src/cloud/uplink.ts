@@ -1,255 +1,245 @@
 /**
  * What the MCU sends to the cloud, on its way: paced, merged, bounded, and kept while the cloud is away.
  *
- * Clouds throw devices out that send too fast (blynk-ncp.md, 5.1: 10 values a second), and MCUs write in loops. So
- * messages leave at a bounded rate; a value that still waits is replaced by a newer one of its pin; and what waits is
- * bounded in count and bytes: the oldest makes room, counted. While the cloud is away and the time is known, values are
- * kept as a series instead, each with its time, where the transport can tell it.
+ * MCUs write in loops, so a value that still waits is replaced by a newer one of its pin; and what waits is bounded in
+ * bytes: the oldest makes room, counted. What no message could ever hold is refused at once. While the cloud is away
+ * and the time is known, values are kept as a series instead, each with its time, where the transport can tell it.
  *
- * A group is one entry: its values leave together, or not at all.
+ * A group takes in values and properties; all else has its own place in the order, before a group that has not ended.
+ * Groups leave when they end. One that grows too large, or is not ended in time, leaves as if it had ended: an MCU that
+ * never ends a group has its values told all the same, in several groups.
  */
 
+import { encodeUtf8 } from "../base/utf8.js";
 import type { Clock, TimerHandle } from "../ports.js";
 import type { CloudUplink } from "./cloud.js";
+import { UplinkPump, type UplinkSource } from "./uplink-pump.js";
+import { perform, type UplinkGroup, UplinkKind, type UplinkMessage, UplinkQueue } from "./uplink-queue.js";
 
-/** In any second: Blynk's flood limit. All of them may leave at once. */
-export const MESSAGES_PER_SECOND_MAX = 10;
-export const ENTRIES_MAX = 64;
-export const ENTRY_BYTES_MAX = 8 * 1024;
-/** Messages of one group. */
+/** Of all that waits: some 200 values of a few letters with their times, or 300 without. */
+export const UPLINK_BYTES_MAX = 4_096;
+/** Of one group: a larger one leaves in parts. */
 export const GROUP_MESSAGES_MAX = 32;
-/** A transport that refuses a message is asked again so much later. */
-const REFUSED_PAUSE_MS = 1_000;
-/** Then it is one that the transport never takes, too long for example, and must not hold up the others. */
-const REFUSALS_MAX = 5;
+export const GROUP_BYTES_MAX = 1_024;
+/** From its beginning. The slowest wire needs two seconds for the largest group. */
+export const GROUP_OPEN_MS_MAX = 5_000;
+/** More pins than any message may not hold leave in several. */
+const SYNC_PINS_MAX = 15;
 
-const SECOND_MS = 1_000;
+const GROUP_ID_MAX = 0xffff;
+const NOTHING = new Uint8Array(0);
 
 export interface UplinkCounters {
+  /** Messages, Ferry's own among them. */
   sent: number;
   /** Values replaced by a newer one of their pin before they left. */
   merged: number;
-  /** Entries that made room for newer ones. */
+  /** Messages that made room for newer ones. */
   dropped: number;
-  /** What is longer than the buffer, beyond the bound of its group, or never taken by the transport. */
+  /** What no message can hold, or the transport would not take for a minute. */
   refused: number;
+}
+
+/** A transport, as far as it is needed here. */
+export interface UplinkTransport extends CloudUplink {
+  readonly ruler: CloudUplink;
+  readonly marksGroups: boolean;
 }
 
 export interface UplinkOptions {
   clock: Clock;
-  transport: CloudUplink;
+  transport: UplinkTransport;
   /** Whether beginGroup() of the transport honours a time. */
-  tellsTime: boolean;
+  tellsTime(): boolean;
   /** Unix milliseconds; `undefined` while unknown. */
   wallTimeMs(): number | undefined;
 }
 
-type Send = (transport: CloudUplink) => boolean;
-
-interface Message {
-  readonly bytes: number;
-  readonly send: Send;
-}
-
-/** Of `vpin` only a single value has one: it may be replaced. */
-interface Entry {
-  readonly vpin: number | undefined;
-  messages: Message[];
-  bytes: number;
-  /** How many of its messages have left: an entry in the middle of its way is not touched. */
-  sent: number;
-  /** How often the transport has refused the next one in a row. */
-  refusals: number;
-}
-
 export class Uplink implements CloudUplink {
   readonly #options: UplinkOptions;
-  readonly #entries: Entry[] = [];
-  #bytes = 0;
-  #group: Entry | undefined;
-  #online = false;
-  /** When the last messages left, as a ring. */
-  readonly #sentAtMs: number[] = new Array(MESSAGES_PER_SECOND_MAX).fill(Number.NEGATIVE_INFINITY);
-  #oldest = 0;
-  #timer: TimerHandle;
+  readonly #queue: UplinkQueue;
+  readonly #pump: UplinkPump;
+  #lastGroupId = 0;
+  /** The group that the MCU has open, and how much of it was gathered and has not been released. */
+  #group: UplinkGroup | undefined;
+  #gathered = 0;
+  #groupTimer: TimerHandle;
   readonly counters: UplinkCounters = { sent: 0, merged: 0, dropped: 0, refused: 0 };
 
   constructor(options: UplinkOptions) {
     this.#options = options;
+    const { clock, transport } = options;
+    this.#queue = new UplinkQueue(UPLINK_BYTES_MAX, () => {
+      this.counters.dropped++;
+    });
+    this.#pump = new UplinkPump({
+      clock,
+      transport,
+      marksGroups: transport.marksGroups,
+      queue: this.#queue,
+      onSent: () => {
+        this.counters.sent++;
+      },
+      onLeftOut: () => {
+        this.counters.refused++;
+      },
+    });
   }
 
-  /** Entries that wait. */
+  /** Messages of the MCU that wait. */
   get waiting(): number {
-    return this.#entries.length;
+    return this.#queue.waiting;
+  }
+
+  /** Somebody with messages of Ferry's own: they leave before the MCU's, in the order in which they joined. */
+  join(source: UplinkSource): void {
+    this.#pump.join(source);
+  }
+
+  /** A source has something again. */
+  wake(): void {
+    this.#pump.run();
   }
 
   onCloudUp(): void {
-    this.#online = true;
-    this.#pump();
+    this.#pump.onCloudUp();
   }
 
   onCloudLost(): void {
-    this.#online = false;
-    this.#options.clock.clear(this.#timer);
-    // What was cut in the middle starts over: half a group would be a wrong group.
-    const first = this.#entries[0];
-    if (first) {
-      first.sent = 0;
-      first.refusals = 0;
-    }
+    this.#pump.onCloudLost();
   }
 
-  /** The MCU has restarted: a group that it had open will never end. */
+  /** A group that it had open is not ended by anybody else. */
   onMcuRestarted(): void {
-    this.#group = undefined;
+    this.endGroup();
   }
 
   close(): void {
-    this.#options.clock.clear(this.#timer);
+    this.#options.clock.clear(this.#groupTimer);
+    this.#pump.close();
   }
 
   virtualWrite(vpin: number, value: Uint8Array): boolean {
-    const kept = value.slice();
-    const message: Message = { bytes: kept.length, send: (transport) => transport.virtualWrite(vpin, kept) };
-    if (this.#group) return this.#addToGroup(this.#group, message);
-    const timeMs = this.#online || !this.#options.tellsTime ? undefined : this.#options.wallTimeMs();
-    if (timeMs !== undefined) return this.#enqueue(entryOf(undefined, ...stamped(message, timeMs)));
-    return this.#replace(vpin, message) || this.#enqueue(entryOf(vpin, message));
+    const message: UplinkMessage = { kind: UplinkKind.VALUE, vpin, name: "", value };
+    if (this.#group) return this.#addToGroup(message, this.#group);
+    const timeMs = this.#timeOfSeries;
+    const group = timeMs === undefined ? undefined : this.#makeGroup(timeMs);
+    if (!this.#fits(message, group)) return this.#refuse();
+    if (group || !this.#queue.replaceValue(vpin, value)) return this.#add(message, group);
+    this.counters.merged++;
+    return true;
   }
 
   syncAll(): boolean {
-    return this.#call(0, (transport) => transport.syncAll());
+    return this.#add({ kind: UplinkKind.SYNC_ALL, vpin: 0, name: "", value: NOTHING });
   }
 
   syncVirtual(vpins: Uint8Array): boolean {
-    const kept = vpins.slice();
-    return this.#call(kept.length, (transport) => transport.syncVirtual(kept));
+    let isTaken = true;
+    for (const value of partsOf(vpins)) {
+      isTaken = this.#call({ kind: UplinkKind.SYNC, vpin: 0, name: "", value }) && isTaken;
+    }
+    return isTaken;
   }
 
   setProperty(vpin: number, property: string, value: Uint8Array): boolean {
-    const kept = value.slice();
-    return this.#call(property.length + kept.length, (transport) => transport.setProperty(vpin, property, kept));
+    const message: UplinkMessage = { kind: UplinkKind.PROPERTY, vpin, name: property, value };
+    return this.#group ? this.#addToGroup(message, this.#group) : this.#call(message);
   }
 
-  /** A group that is open ends. */
+  /** A group that is open ends. One of now whose values will leave later is of this time. */
   beginGroup(timestampMs: bigint): boolean {
     this.endGroup();
-    this.#group = entryOf(undefined, { bytes: 8, send: (transport) => transport.beginGroup(timestampMs) });
+    this.#group = this.#makeGroup(timestampMs === 0n ? (this.#timeOfSeries ?? 0n) : timestampMs);
+    this.#groupTimer = this.#options.clock.set(() => this.endGroup(), GROUP_OPEN_MS_MAX);
     return true;
   }
 
   endGroup(): boolean {
-    const group = this.#group;
+    if (!this.#group) return false;
+    this.#options.clock.clear(this.#groupTimer);
     this.#group = undefined;
-    if (!group || group.messages.length === 1) return group !== undefined;
-    group.messages.push({ bytes: 0, send: (transport) => transport.endGroup() });
-    return this.#enqueue(group);
+    this.#release();
+    return true;
   }
 
   logEvent(code: string, description: string): boolean {
-    return this.#call(code.length + description.length, (transport) => transport.logEvent(code, description));
+    return this.#call({ kind: UplinkKind.EVENT, vpin: 0, name: code, value: encodeUtf8(description) });
   }
 
   resolveEvent(code: string): boolean {
-    return this.#call(code.length, (transport) => transport.resolveEvent(code));
+    return this.#call({ kind: UplinkKind.RESOLVE, vpin: 0, name: code, value: NOTHING });
   }
 
   resolveAllEvents(code: string): boolean {
-    return this.#call(code.length, (transport) => transport.resolveAllEvents(code));
+    return this.#call({ kind: UplinkKind.RESOLVE_ALL, vpin: 0, name: code, value: NOTHING });
   }
 
   setMetadata(field: string, value: string): boolean {
-    return this.#call(field.length + value.length, (transport) => transport.setMetadata(field, value));
+    return this.#call({ kind: UplinkKind.METADATA, vpin: 0, name: field, value: encodeUtf8(value) });
   }
 
-  /** Properties belong to a group as values do; everything else has its own place in the order. */
-  #call(bytes: number, send: Send): boolean {
-    if (this.#group) return this.#addToGroup(this.#group, { bytes, send });
-    return this.#enqueue(entryOf(undefined, { bytes, send }));
+  /** With which time a value of now is kept; `undefined`: with none. */
+  get #timeOfSeries(): bigint | undefined {
+    const { tellsTime, wallTimeMs } = this.#options;
+    const timeMs = this.#pump.isOnline || !tellsTime() ? undefined : wallTimeMs();
+    return timeMs === undefined ? undefined : BigInt(Math.trunc(timeMs));
   }
 
-  #addToGroup(group: Entry, message: Message): boolean {
-    if (group.messages.length > GROUP_MESSAGES_MAX || group.bytes + message.bytes > ENTRY_BYTES_MAX) {
-      this.counters.refused++;
-      return false;
-    }
-    group.messages.push(message);
-    group.bytes += message.bytes;
+  #makeGroup(timeMs: bigint): UplinkGroup {
+    this.#lastGroupId = (this.#lastGroupId % GROUP_ID_MAX) + 1;
+    return { id: this.#lastGroupId, timeMs };
+  }
+
+  #fits(message: UplinkMessage, group: UplinkGroup | undefined): boolean {
+    const { ruler } = this.#options.transport;
+    if (group) ruler.beginGroup(group.timeMs);
+    const fits = perform(message, ruler);
+    if (group) ruler.endGroup();
+    return fits;
+  }
+
+  #refuse(): boolean {
+    this.counters.refused++;
+    return false;
+  }
+
+  #call(message: UplinkMessage): boolean {
+    return this.#fits(message, undefined) ? this.#add(message) : this.#refuse();
+  }
+
+  #add(message: UplinkMessage, group?: UplinkGroup): boolean {
+    if (!this.#queue.add(message, group)) return this.#refuse();
+    this.#pump.run();
     return true;
   }
 
-  #replace(vpin: number, message: Message): boolean {
-    const waiting = this.#entries.find((entry) => entry.vpin === vpin && entry.sent === 0);
-    if (!waiting) return false;
-    this.#bytes += message.bytes - waiting.bytes;
-    waiting.messages = [message];
-    waiting.bytes = message.bytes;
-    this.counters.merged++;
-    this.#pump();
+  #addToGroup(message: UplinkMessage, group: UplinkGroup): boolean {
+    if (!this.#fits(message, group) || !this.#queue.gather(message, group)) return this.#refuse();
+    this.#gathered++;
+    if (this.#gathered < GROUP_MESSAGES_MAX && this.#queue.gatheredBytes < GROUP_BYTES_MAX) return true;
+    this.#group = this.#makeGroup(group.timeMs);
+    this.#release();
     return true;
   }
 
-  #enqueue(entry: Entry): boolean {
-    if (entry.bytes > ENTRY_BYTES_MAX) {
-      this.counters.refused++;
-      return false;
-    }
-    while (this.#entries.length >= ENTRIES_MAX || this.#bytes + entry.bytes > ENTRY_BYTES_MAX) this.#dropOldest();
-    this.#entries.push(entry);
-    this.#bytes += entry.bytes;
-    this.#pump();
-    return true;
-  }
-
-  /** Not one that is half way out, unless it is the only one. */
-  #dropOldest(): void {
-    const [first, second] = this.#entries;
-    const index = first && first.sent > 0 && second ? 1 : 0;
-    const [dropped] = this.#entries.splice(index, 1);
-    this.#bytes -= dropped?.bytes ?? 0;
-    this.counters.dropped++;
-  }
-
-  #pump(): void {
-    if (!this.#online) return;
-    const { clock, transport } = this.#options;
-    for (let entry = this.#entries[0]; entry; entry = this.#entries[0]) {
-      const message = entry.messages[entry.sent];
-      if (!message) {
-        this.#entries.shift();
-        this.#bytes -= entry.bytes;
-        continue;
-      }
-      const earlyMs = (this.#sentAtMs[this.#oldest] as number) + SECOND_MS - clock.now();
-      if (earlyMs > 0) return this.#pumpLater(Math.ceil(earlyMs));
-      if (!message.send(transport)) {
-        if (++entry.refusals < REFUSALS_MAX) return this.#pumpLater(REFUSED_PAUSE_MS);
-        this.counters.refused++;
-        entry.sent = entry.messages.length;
-        continue;
-      }
-      this.#sentAtMs[this.#oldest] = clock.now();
-      this.#oldest = (this.#oldest + 1) % MESSAGES_PER_SECOND_MAX;
-      this.counters.sent++;
-      entry.sent++;
-      entry.refusals = 0;
-    }
-    clock.clear(this.#timer);
-  }
-
-  #pumpLater(delayMs: number): void {
-    const { clock } = this.#options;
-    clock.clear(this.#timer);
-    this.#timer = clock.set(() => this.#pump(), delayMs);
+  #release(): void {
+    this.#gathered = 0;
+    this.#queue.release();
+    this.#pump.run();
   }
 }
 
-function entryOf(vpin: number | undefined, ...messages: Message[]): Entry {
-  return { vpin, messages, bytes: messages.reduce((sum, message) => sum + message.bytes, 0), sent: 0, refusals: 0 };
-}
-
-/** A value that tells its time travels as a group of its own. */
-function stamped(message: Message, timeMs: number): Message[] {
-  const begin: Send = (transport) => transport.beginGroup(BigInt(Math.trunc(timeMs)));
-  return [{ bytes: 8, send: begin }, message, { bytes: 0, send: (transport) => transport.endGroup() }];
+/** Pins joined by NUL, in parts of SYNC_PINS_MAX. */
+function partsOf(vpins: Uint8Array): Uint8Array[] {
+  const parts: Uint8Array[] = [];
+  let start = 0;
+  let pins = 1;
+  for (let at = 0; at < vpins.length; at++) {
+    if (vpins[at] !== 0 || pins++ < SYNC_PINS_MAX) continue;
+    parts.push(vpins.subarray(start, at));
+    start = at + 1;
+    pins = 1;
+  }
+  return [...parts, vpins.subarray(start)];
 }

@@ -1,11 +1,13 @@
 /**
  * The cloud as the lifecycle brings it up and down: a transport, who logs in on it, and what comes and goes over it.
- * Asks for the time on each login and every TIME_REFRESH_MS after that.
+ * In each session the first that leaves is who the device is, then the questions for the time, which are repeated every
+ * TIME_REFRESH_MS.
  */
 
 import { FailureCode } from "../base/failure-code.js";
 import type { CloudAccess, CloudEvents, CloudIdentity, CloudTransport } from "../cloud/cloud.js";
 import type { Uplink } from "../cloud/uplink.js";
+import type { UplinkSource } from "../cloud/uplink-pump.js";
 import type { LifecycleCloud, LinkEvents } from "../lifecycle/lifecycle.js";
 import type { Clock, TimerHandle } from "../ports.js";
 
@@ -25,54 +27,79 @@ export interface CloudLinkOptions {
   onAccepted(): void;
 }
 
-export class CloudLink implements LifecycleCloud {
+export class CloudLink implements LifecycleCloud, UplinkSource {
   readonly #options: CloudLinkOptions;
+  #owesIdentity = false;
+  /** How many of the transport's questions for the time have been asked. */
+  #asked = 0;
   #refreshTimer: TimerHandle;
 
+  /** Joins the uplink. */
   constructor(options: CloudLinkOptions) {
     this.#options = options;
+    options.uplink.join(this);
   }
 
   start(events: LinkEvents): void {
-    const { clock, transport, uplink, access, identity, news, onAccepted } = this.#options;
+    const { clock, transport, uplink, access, news, onAccepted } = this.#options;
     const place = access();
     if (!place) {
       clock.set(() => events.onFailed(FailureCode.CONFIG), 0);
       return;
     }
-    transport.start(place, identity(), {
+    transport.start(place, {
       ...news,
       onUp: () => {
         onAccepted();
         events.onUp();
-        this.#askTime();
         uplink.onCloudUp();
       },
       onFailed: (code) => events.onFailed(code),
       onLost: () => {
-        this.#rest();
+        uplink.onCloudLost();
         events.onLost();
       },
     });
   }
 
   stop(): void {
-    this.#rest();
+    this.#options.uplink.onCloudLost();
     this.#options.transport.stop();
   }
 
   refresh(): void {
-    this.#options.transport.refresh(this.#options.identity());
+    this.#owesIdentity = true;
+    this.#options.uplink.wake();
   }
 
-  #rest(): void {
+  // ---- as a source of messages --------------------------------------------------------------------------------------
+
+  get next(): (() => boolean) | undefined {
+    const { transport, identity } = this.#options;
+    if (this.#owesIdentity) return () => transport.tellIdentity(identity());
+    return transport.timeQuestions[this.#asked];
+  }
+
+  onDone(): void {
+    if (this.#owesIdentity) this.#owesIdentity = false;
+    else this.#asked++;
+  }
+
+  onCloudUp(): void {
+    this.#owesIdentity = true;
+    this.#askTime();
+  }
+
+  onCloudLost(): void {
     this.#options.clock.clear(this.#refreshTimer);
-    this.#options.uplink.onCloudLost();
   }
 
   #askTime(): void {
-    const { clock, transport } = this.#options;
-    transport.askTime();
-    this.#refreshTimer = clock.set(() => this.#askTime(), TIME_REFRESH_MS);
+    const { clock, uplink } = this.#options;
+    this.#asked = 0;
+    this.#refreshTimer = clock.set(() => {
+      this.#askTime();
+      uplink.wake();
+    }, TIME_REFRESH_MS);
   }
 }

@@ -99,12 +99,14 @@ export class Online {
     this.uplink = new Uplink({
       clock,
       transport: connectivity.cloud,
-      tellsTime: connectivity.cloudTellsTime ?? false,
+      tellsTime: () => connectivity.cloudTellsTime ?? false,
       wallTimeMs: () => this.wallClock.unixMs,
     });
     this.pins = new PinChanges(options.pins);
+    const cloud = this.#makeCloudLink(connectivity.cloud);
     this.#report = new UpdateReport({
       clock,
+      transport: connectivity.cloud,
       uplink: this.uplink,
       target: connectivity.report ?? {},
       record: record("report"),
@@ -123,7 +125,7 @@ export class Online {
       onFault,
     });
     this.wifi = this.#makeWifi(connectivity.wifi);
-    this.lifecycle = this.#makeLifecycle();
+    this.lifecycle = this.#makeLifecycle(cloud);
   }
 
   onMcuInitialized(): void {
@@ -202,14 +204,14 @@ export class Online {
     });
   }
 
-  #makeLifecycle(): Lifecycle {
+  #makeLifecycle(cloud: CloudLink): Lifecycle {
     const { clock, random, connectivity, announce, onProvisioned, onPhase } = this.#options;
     const { settings, wallClock } = this;
     return new Lifecycle({
       clock,
       random: () => random(),
       net: this.wifi.net,
-      cloud: this.#makeCloudLink(connectivity.cloud),
+      cloud,
       setup: connectivity.setup ?? NO_SETUP,
       settings: {
         get configured() {
@@ -228,11 +230,7 @@ export class Online {
       },
       announce: () => announce(),
       onProvisioned: () => onProvisioned(),
-      onPhase: (phase, lastError) => {
-        if (phase === "connected") this.#report.onCloudUp();
-        else this.#report.onCloudLost();
-        onPhase(phase, lastError);
-      },
+      onPhase: (phase, lastError) => onPhase(phase, lastError),
     });
   }
 

@@ -6,16 +6,22 @@
  *   "MCU 2.0.0: succeeded", "MCU 2.0.0: failed, transfer, no-answer, at 4096: the MCU did not answer ..."
  *   or, of an offer that came by itself, "MCU 2.0.0: not taken: already installed ..."
  *
- * A verdict is told at least once: it waits, durably, until a session has lived on for SETTLED_MS after it was told, for
+ * An offer may leave open whose firmware it brings, and which version: then it is "Update", and the file's name, until
+ * the image has said more.
+ *
+ * A verdict is told at least once: it waits, durably, until a session has lived on for SETTLED_MS after it has left, for
  * neither transport has an answer to it; REPEATS_MAX sessions that broke before are enough. A step is told once for each
  * update, if there is a session, and a reason once. So an update makes a handful of messages, however often the device
- * or the cloud restarts.
+ * or the cloud restarts. The uplink asks for reports before anything of the MCU's, so nothing that the MCU does keeps
+ * them from leaving.
  */
 
 import { messageOf } from "../base/failure.js";
 import { isRecord, parseJson } from "../base/json.js";
+import { fileNameOf } from "../base/url.js";
 import { decodeUtf8, encodeUtf8 } from "../base/utf8.js";
 import type { CloudUplink } from "../cloud/cloud.js";
+import type { UplinkSource } from "../cloud/uplink-pump.js";
 import type { Offer } from "../image/offer.js";
 import type { Clock, TimerHandle } from "../ports.js";
 import type { Verdict } from "../update/verdict.js";
@@ -39,7 +45,10 @@ export interface ReportTarget {
   readonly vpin?: number;
 }
 
-export type ReportedDevice = "MCU" | "Ferry";
+/** "Update": its image has not said yet whose it is. */
+export type ReportedDevice = "MCU" | "Ferry" | typeof UNKNOWN;
+const UNKNOWN = "Update";
+const DEVICES = Object.freeze(["MCU", "Ferry", UNKNOWN] as const);
 
 /** In the order in which they come; one that comes late is not told. */
 const STEPS = Object.freeze(["accepted", "downloaded", "transferring"] as const);
@@ -52,7 +61,10 @@ interface DurableRecord {
 
 export interface UpdateReportOptions {
   clock: Clock;
-  uplink: CloudUplink;
+  /** Where it leaves. */
+  transport: CloudUplink;
+  /** Asks for the next report, and has to be woken for it. */
+  uplink: { join(source: UplinkSource): void; wake(): void };
   target: ReportTarget;
   record: DurableRecord;
   onFault(detail: string): void;
@@ -70,7 +82,7 @@ interface Memory {
   readonly waiting: readonly string[];
 }
 
-export class UpdateReport {
+export class UpdateReport implements UplinkSource {
   readonly #options: UpdateReportOptions;
   #memory: Memory;
   /** Told when their turn comes, and forgotten by a restart. */
@@ -79,44 +91,53 @@ export class UpdateReport {
   #repeats = 0;
   /** Of those that wait, so many were told in this session. */
   #toldNow = 0;
+  /** The report that is leaving, how many of the target's ways it has been through, and by how many it has left. */
+  #text = "";
+  #tried = 0;
+  #left = 0;
   #isUp = false;
   #nextAtMs = 0;
   #gapTimer: TimerHandle;
   #settledTimer: TimerHandle;
 
+  /** Joins the uplink. */
   constructor(options: UpdateReportOptions) {
     this.#options = options;
     this.#memory = recall(options.record);
+    options.uplink.join(this);
   }
 
   /** Also for the verdict that an earlier life left: one that is known is not told again. */
   onVerdict(device: ReportedDevice, offer: Offer, verdict: Verdict): void {
     const text = textOf(device, offer, wordsOf(verdict));
-    const { verdicts, steps, waiting } = this.#memory;
+    const { verdicts, waiting } = this.#memory;
     if (!this.#isWanted || text === verdicts[device]) return;
-    const { [device]: _, ...otherSteps } = steps;
-    this.#dropSteps(device);
+    const { [device]: _, ...otherSteps } = stepsSeenBy(device, offer, this.#memory.steps);
+    this.#dropSteps(device, offer);
     if (waiting.length >= WAITING_MAX) this.#toldNow = Math.max(0, this.#toldNow - 1);
     this.#remember({
       verdicts: { ...verdicts, [device]: text },
       steps: otherSteps,
       waiting: [...waiting, text].slice(-WAITING_MAX),
     });
-    this.#pump();
+    this.#options.uplink.wake();
   }
 
   /** A new update may end as the last one did, and that is told again. */
   onStep(device: ReportedDevice, offer: Offer, step: ReportedStep): void {
-    const text = textOf(device, offer, step);
-    const { verdicts, steps } = this.#memory;
-    const isOfSame = STEPS.some((known) => steps[device] === textOf(device, offer, known));
-    const isLate = STEPS.slice(STEPS.indexOf(step)).some((later) => steps[device] === textOf(device, offer, later));
+    const { verdicts } = this.#memory;
+    const steps = stepsSeenBy(device, offer, this.#memory.steps);
+    const texts = STEPS.map((known) => textOf(device, offer, known));
+    const reached = texts.indexOf(steps[device] ?? "");
+    const isLate = reached >= STEPS.indexOf(step);
     if (!this.#isWanted || isLate) return;
     const { [device]: _, ...otherVerdicts } = verdicts;
-    this.#remember({ verdicts: isOfSame ? verdicts : otherVerdicts, steps: { ...steps, [device]: text } });
-    this.#dropSteps(device);
+    const isNew = !texts.includes(this.#memory.steps[device] ?? "");
+    const text = textOf(device, offer, step);
+    this.#remember({ verdicts: isNew ? otherVerdicts : verdicts, steps: { ...steps, [device]: text } });
+    this.#dropSteps(device, offer);
     this.#passing.push(text);
-    this.#pump();
+    this.#options.uplink.wake();
   }
 
   /** An offer that came by itself is not taken. */
@@ -126,12 +147,43 @@ export class UpdateReport {
     if (!this.#isWanted || reasons.includes(text)) return;
     this.#remember({ reasons: [...reasons, text].slice(-REASONS_MAX) });
     this.#passing = [...this.#passing, text].slice(-REASONS_MAX);
-    this.#pump();
+    this.#options.uplink.wake();
+  }
+
+  close(): void {
+    this.onCloudLost();
+  }
+
+  // ---- as a source of messages --------------------------------------------------------------------------------------
+
+  /** The next of the ways in which the product wants to hear of the next report. */
+  get next(): (() => boolean) | undefined {
+    const { clock, uplink, target, transport } = this.#options;
+    const text = this.#memory.waiting[this.#toldNow] ?? this.#passing[0];
+    if (!this.#isUp || text === undefined) return undefined;
+    if (text !== this.#text) this.#begin(text);
+    const earlyMs = this.#tried > 0 ? 0 : this.#nextAtMs - clock.now();
+    if (earlyMs <= 0) return waysOf(target, transport, text)[this.#tried];
+    clock.clear(this.#gapTimer);
+    this.#gapTimer = clock.set(() => uplink.wake(), Math.ceil(earlyMs));
+    return undefined;
+  }
+
+  onDone(hasLeft: boolean): void {
+    const { clock, target, transport } = this.#options;
+    this.#tried++;
+    if (hasLeft) this.#left++;
+    this.#nextAtMs = clock.now() + REPORT_GAP_MS;
+    if (this.#tried < waysOf(target, transport, this.#text).length) return;
+    const isVerdict = this.#memory.waiting[this.#toldNow] !== undefined;
+    if (!isVerdict) this.#passing.shift();
+    else if (this.#left > 0) this.#expectToSettle();
+    else this.#isUp = false; // the transport takes nothing: the next session may be better
+    this.#begin("");
   }
 
   onCloudUp(): void {
     this.#isUp = true;
-    this.#pump();
   }
 
   onCloudLost(): void {
@@ -139,12 +191,15 @@ export class UpdateReport {
     clock.clear(this.#gapTimer);
     clock.clear(this.#settledTimer);
     this.#isUp = false;
+    this.#begin("");
     if (this.#toldNow > 0 && ++this.#repeats >= REPEATS_MAX) this.#forgetTold();
     this.#toldNow = 0;
   }
 
-  close(): void {
-    this.onCloudLost();
+  #begin(text: string): void {
+    this.#text = text;
+    this.#tried = 0;
+    this.#left = 0;
   }
 
   get #isWanted(): boolean {
@@ -152,25 +207,7 @@ export class UpdateReport {
     return event !== undefined || metadata !== undefined || vpin !== undefined;
   }
 
-  #pump(): void {
-    const { clock } = this.#options;
-    if (!this.#isUp) return;
-    const waiting = this.#memory.waiting[this.#toldNow];
-    const text = waiting ?? this.#passing[0];
-    if (text === undefined) return;
-    clock.clear(this.#gapTimer);
-    const earlyMs = this.#nextAtMs - clock.now();
-    if (earlyMs > 0) {
-      this.#gapTimer = clock.set(() => this.#pump(), Math.ceil(earlyMs));
-      return;
-    }
-    this.#nextAtMs = clock.now() + REPORT_GAP_MS;
-    if (waiting === undefined) this.#passing.shift();
-    else this.#expectToSettle();
-    this.#send(text);
-    this.#pump();
-  }
-
+  /** The last way out of several is the one that counts. */
   #expectToSettle(): void {
     const { clock } = this.#options;
     this.#toldNow++;
@@ -185,10 +222,9 @@ export class UpdateReport {
   }
 
   /** What is over is no news. */
-  #dropSteps(device: ReportedDevice): void {
-    this.#passing = this.#passing.filter(
-      (text) => !(text.startsWith(`${device} `) && STEPS.some((step) => text.endsWith(`: ${step}`))),
-    );
+  #dropSteps(device: ReportedDevice, offer: Offer): void {
+    const isOver = (text: string) => text.startsWith(`${device} `) || text.startsWith(nameOf(UNKNOWN, offer));
+    this.#passing = this.#passing.filter((text) => !(isOver(text) && STEPS.some((step) => text.endsWith(`: ${step}`))));
   }
 
   #remember(changes: Partial<Memory>): void {
@@ -199,14 +235,22 @@ export class UpdateReport {
       this.#options.onFault(`the report of an update will be told again after a restart: ${messageOf(error)}`);
     }
   }
+}
 
-  #send(report: string): void {
-    const { uplink, target } = this.#options;
-    const { event, metadata, vpin } = target;
-    if (event !== undefined) uplink.logEvent(event, report);
-    if (metadata !== undefined) uplink.setMetadata(metadata, report);
-    if (vpin !== undefined) uplink.virtualWrite(vpin, encodeUtf8(report));
-  }
+function waysOf({ event, metadata, vpin }: ReportTarget, transport: CloudUplink, text: string): (() => boolean)[] {
+  const ways: (() => boolean)[] = [];
+  if (event !== undefined) ways.push(() => transport.logEvent(event, text));
+  if (metadata !== undefined) ways.push(() => transport.setMetadata(metadata, text));
+  if (vpin !== undefined) ways.push(() => transport.virtualWrite(vpin, encodeUtf8(text)));
+  return ways;
+}
+
+/** An update whose image has said by now whose it is has come as far as it had come before. */
+function stepsSeenBy(device: ReportedDevice, offer: Offer, steps: Texts): Texts {
+  const { [UNKNOWN]: unknown, ...others } = steps;
+  const name = nameOf(UNKNOWN, offer);
+  if (device === UNKNOWN || !unknown?.startsWith(name)) return steps;
+  return { ...others, [device]: `${nameOf(device, offer)}${unknown.slice(name.length)}` };
 }
 
 function recall(record: DurableRecord): Memory {
@@ -217,16 +261,25 @@ function recall(record: DurableRecord): Memory {
 }
 
 function textsIn(value: unknown): Texts {
-  const { MCU: mcu, Ferry: ferry } = isRecord(value) ? value : ({} as Record<string, unknown>);
-  return { ...(typeof mcu === "string" ? { MCU: mcu } : {}), ...(typeof ferry === "string" ? { Ferry: ferry } : {}) };
+  const texts: Texts = {};
+  if (!isRecord(value)) return texts;
+  for (const device of DEVICES) {
+    const text = (value as Record<string, unknown>)[device];
+    if (typeof text === "string") texts[device] = text;
+  }
+  return texts;
 }
 
 function listIn(value: unknown): string[] {
   return Array.isArray(value) ? value.filter((text) => typeof text === "string") : [];
 }
 
-function textOf(device: ReportedDevice, { version }: Offer, words: string): string {
-  return `${device} ${version || "?"}: ${words}`.slice(0, REPORT_LENGTH_MAX);
+function nameOf(device: ReportedDevice, { version, url }: Offer): string {
+  return `${device} ${version || fileNameOf(url)}: `;
+}
+
+function textOf(device: ReportedDevice, offer: Offer, words: string): string {
+  return `${nameOf(device, offer)}${words}`.slice(0, REPORT_LENGTH_MAX);
 }
 
 function wordsOf(verdict: Verdict): string {

@@ -1,7 +1,7 @@
 /**
  * Blynk's documented device API over MQTT, and any broker whose other side speaks it (blynk-ncp.md, 5.1).
  *
- *   place after place --connected, subscribed--> info --> up --silence, error--> lost
+ *   place after place --connected, subscribed--> up --silence, error--> lost
  *                 ^                |
  *                 '--- redirect ---'
  *
@@ -17,7 +17,7 @@
 import { FailureCode } from "../../base/failure-code.js";
 import { encodeUtf8 } from "../../base/utf8.js";
 import type { Clock, Io, MqttClient, MqttClientClass, MqttProblem, TimerHandle } from "../../ports.js";
-import type { CloudAccess, CloudEvents, CloudIdentity, CloudPinNames, CloudTransport } from "../cloud.js";
+import type { CloudAccess, CloudEvents, CloudIdentity, CloudPinNames, CloudTransport, CloudUplink } from "../cloud.js";
 import { DOWNLINK, MQTT_PORT, MQTTS_PORT, type Place, takeMessage } from "./downlink.js";
 import { publishBytes } from "./packets.js";
 import { PinNames } from "./pin-names.js";
@@ -31,14 +31,13 @@ export const CONNECT_MS = 30_000;
 export const MESSAGE_BYTES_MAX = 1_024;
 /** In one start(): a ring of servers that send a device round is left. */
 export const REDIRECTS_MAX = 3;
-/** What the device says of itself has found no room: again so much later. */
-export const RETELL_MS = 1_000;
 /** Whom Blynk's brokers know all devices as. */
 export const DEFAULT_USER = "device";
 /** Leaves most of a topic's length to what stands behind it. */
 export const TOPIC_PREFIX_LENGTH_MAX = 64;
 
 const INFO = "info/mcu";
+const TIME_QUESTIONS = ["get/utc/all/json", "get/loc/all"] as const;
 const NOTHING = new Uint8Array(0);
 
 export interface MqttCloudOptions {
@@ -75,12 +74,15 @@ export interface MqttCloudCounters {
 }
 
 export class MqttCloud implements CloudTransport {
+  readonly ruler: CloudUplink;
+  /** Only the batch that an end may bring. */
+  readonly marksGroups: boolean;
+  readonly timeQuestions = TIME_QUESTIONS.map((topic) => () => this.#publish(topic, NOTHING));
   readonly #options: MqttCloudOptions;
   readonly #pins: PinNames;
   readonly #prefix: string;
   readonly #uplink: UplinkTopics;
   #access: CloudAccess = { host: "", token: "" };
-  #identity: CloudIdentity | undefined;
   #events: CloudEvents | undefined;
   #places: Place[] = [];
   #place: Place | undefined;
@@ -114,6 +116,17 @@ export class MqttCloud implements CloudTransport {
     this.#options = options;
     this.#prefix = topicPrefix;
     this.#pins = new PinNames(pinNames);
+    this.marksGroups = batchesGroups;
+    this.ruler = new UplinkTopics({
+      pins: this.#pins,
+      batchesGroups: false, // what is too long for a batch leaves by itself
+      out: {
+        isUp: true,
+        payloadBytesMax: (topic) => this.#payloadBytesMax(topic),
+        publish: (topic, payload) => this.#canHold(topic, payload),
+        onUnsupported() {},
+      },
+    });
     const isUp = () => this.#isUp;
     this.#uplink = new UplinkTopics({
       pins: this.#pins,
@@ -136,10 +149,9 @@ export class MqttCloud implements CloudTransport {
     return this.#lastProblem;
   }
 
-  start(access: CloudAccess, identity: CloudIdentity, events: CloudEvents): void {
+  start(access: CloudAccess, events: CloudEvents): void {
     this.stop();
     this.#access = access;
-    this.#identity = identity;
     this.#events = events;
     this.#redirects = 0;
     this.#places = [this.#homeOf(access)];
@@ -153,17 +165,15 @@ export class MqttCloud implements CloudTransport {
     this.#events = undefined;
   }
 
-  refresh(identity: CloudIdentity): void {
-    this.#identity = identity;
-    if (this.#isUp) this.#tellIdentity();
-  }
-
-  askTime(): void {
-    this.#publish("get/utc/all/json", NOTHING);
-    this.#publish("get/loc/all", NOTHING);
-  }
-
   // ---- up ---------------------------------------------------------------------------------------------------------
+
+  /** Without it the cloud makes no offers. */
+  tellIdentity(identity: CloudIdentity): boolean {
+    const { templateId: tmpl, firmwareVersion: ver, firmwareBuild: build, firmwareType: type } = identity;
+    const known = Object.entries({ tmpl, ver, build, type }).filter(([, value]) => value);
+    const info = encodeUtf8(JSON.stringify({ ...Object.fromEntries(known), rxbuff: MESSAGE_BYTES_MAX }));
+    return this.#publish(INFO, info) || (this.#isUp && !this.#canHold(INFO, info));
+  }
 
   virtualWrite(vpin: number, value: Uint8Array): boolean {
     return this.#uplink.virtualWrite(vpin, value);
@@ -210,11 +220,13 @@ export class MqttCloud implements CloudTransport {
     return MESSAGE_BYTES_MAX - publishBytes(this.#prefix + topic, 0) - 1;
   }
 
+  #canHold(topic: string, payload: Uint8Array): boolean {
+    return publishBytes(this.#prefix + topic, payload.length) <= MESSAGE_BYTES_MAX;
+  }
+
   #publish(topic: string, payload: Uint8Array): boolean {
     if (!this.#isUp) return false;
-    const whole = this.#prefix + topic;
-    const fits = publishBytes(whole, payload.length) <= MESSAGE_BYTES_MAX;
-    if (!fits || !this.#client?.publish(whole, payload)) {
+    if (!this.#canHold(topic, payload) || !this.#client?.publish(this.#prefix + topic, payload)) {
       this.counters.refused++;
       return false;
     }
@@ -292,19 +304,7 @@ export class MqttCloud implements CloudTransport {
     this.#places = [];
     this.#isUp = true;
     this.counters.logins++;
-    this.#tellIdentity();
     this.#events?.onUp();
-  }
-
-  /** Without it the cloud makes no offers. */
-  #tellIdentity(): void {
-    const { clock } = this.#options;
-    clock.clear(this.#timer);
-    const { templateId: tmpl, firmwareVersion: ver, firmwareBuild: build, firmwareType: type } = this.#identity ?? {};
-    const known = Object.entries({ tmpl, ver, build, type }).filter(([, value]) => value);
-    const info = encodeUtf8(JSON.stringify({ ...Object.fromEntries(known), rxbuff: MESSAGE_BYTES_MAX }));
-    if (this.#publish(INFO, info) || info.length > this.#payloadBytesMax(INFO)) return;
-    this.#timer = clock.set(() => this.#tellIdentity(), RETELL_MS);
   }
 
   #onMessage(topic: string, payload: Uint8Array, isKept: boolean): void {

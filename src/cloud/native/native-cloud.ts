@@ -2,7 +2,7 @@
  * Blynk's native protocol over TLS (blynk-ncp.md, 5.2): the transport that carries each of the MCU's data calls as it
  * is.
  *
- *   port after port --connected--> login --OK--> info --> up --silence, error--> lost
+ *   port after port --connected--> login --OK--> up --silence, error--> lost
  *                 ^                  |
  *                 '---- redirect ----'
  *
@@ -18,7 +18,8 @@ import type { CloudAccess, CloudEvents, CloudIdentity, CloudTransport } from "..
 import { Downlink, type DownlinkCounters } from "./downlink.js";
 import { BODY_BYTES_MAX, Command, Status } from "./message.js";
 import { type Door, NativeLine } from "./native-line.js";
-import type { Part } from "./outgoing.js";
+import { bodyBytes, type Part } from "./outgoing.js";
+import { CommandRuler, UplinkCommands } from "./uplink-commands.js";
 
 export const TLS_PORTS: readonly number[] = Object.freeze([443, 9443]);
 export const PLAIN_PORT = 80;
@@ -33,6 +34,12 @@ export const PING_ANSWER_MS = 6_000;
 export const REDIRECTS_MAX = 3;
 
 const LOGIN_ID = 1;
+const TIME_QUESTIONS = [
+  ["utc", "time"],
+  ["utc", "tz_name"],
+  ["utc", "tz_rule"],
+  ["loc", "all"],
+] as const;
 
 export interface NativeCloudOptions {
   clock: Clock;
@@ -62,12 +69,16 @@ interface CloudPlace {
   readonly port?: number;
 }
 
-export class NativeCloud implements CloudTransport {
+export class NativeCloud extends UplinkCommands implements CloudTransport {
+  readonly ruler = new CommandRuler();
+  readonly marksGroups = true;
+  readonly timeQuestions: readonly (() => boolean)[] = TIME_QUESTIONS.map(
+    (texts) => () => this.send(Command.INTERNAL, texts),
+  );
   readonly #options: NativeCloudOptions;
   readonly #clock: Clock;
   #stage: Stage = "off";
   #access: CloudAccess = { host: "", token: "" };
-  #identity: CloudIdentity | undefined;
   #events: CloudEvents | undefined;
   #downlink: Downlink | undefined;
   #line: NativeLine | undefined;
@@ -92,14 +103,14 @@ export class NativeCloud implements CloudTransport {
   };
 
   constructor(options: NativeCloudOptions) {
+    super();
     this.#options = options;
     this.#clock = options.clock;
   }
 
-  start(access: CloudAccess, identity: CloudIdentity, events: CloudEvents): void {
+  start(access: CloudAccess, events: CloudEvents): void {
     this.stop();
     this.#access = access;
-    this.#identity = identity;
     this.#events = events;
     this.#redirects = 0;
     this.#doors = this.#doorsTo(access);
@@ -115,59 +126,25 @@ export class NativeCloud implements CloudTransport {
     this.#events = undefined;
   }
 
-  refresh(identity: CloudIdentity): void {
-    this.#identity = identity;
-    if (this.#stage === "up") this.#sendInfo(identity);
-  }
-
-  askTime(): void {
-    for (const kind of ["time", "tz_name", "tz_rule"]) this.#send(Command.INTERNAL, ["utc", kind]);
-    this.#send(Command.INTERNAL, ["loc", "all"]);
-  }
-
   // ---- up ---------------------------------------------------------------------------------------------------------
 
-  virtualWrite(vpin: number, value: Uint8Array): boolean {
-    return this.#send(Command.HARDWARE, ["vw", String(vpin), value]);
+  tellIdentity(identity: CloudIdentity): boolean {
+    const pairs: readonly (readonly [string, string])[] = [
+      ["mcu", identity.firmwareVersion],
+      ["fw-type", identity.firmwareType],
+      ["build", identity.firmwareBuild],
+      ["blynk", identity.blynkVersion],
+      ["ncp", identity.ferryVersion],
+      ["h-beat", String(HEARTBEAT_SECONDS)],
+      ["buff-in", String(BODY_BYTES_MAX)],
+      ["tmpl", identity.templateId],
+    ];
+    const texts = pairs.filter(([, value]) => value !== "").flat();
+    if (this.send(Command.INTERNAL, texts)) return true;
+    return this.#stage === "up" && bodyBytes(texts) > BODY_BYTES_MAX;
   }
 
-  syncAll(): boolean {
-    return this.#send(Command.SYNC, []);
-  }
-
-  syncVirtual(vpins: Uint8Array): boolean {
-    return this.#send(Command.SYNC, ["vr", vpins]);
-  }
-
-  setProperty(vpin: number, property: string, value: Uint8Array): boolean {
-    return this.#send(Command.PROPERTY, [String(vpin), property, value]);
-  }
-
-  beginGroup(timestampMs: bigint): boolean {
-    return this.#send(Command.GROUP, timestampMs === 0n ? ["b"] : ["t", String(timestampMs)]);
-  }
-
-  endGroup(): boolean {
-    return this.#send(Command.GROUP, ["e"]);
-  }
-
-  logEvent(code: string, description: string): boolean {
-    return this.#send(Command.EVENT_LOG, description ? [code, description] : [code]);
-  }
-
-  resolveEvent(code: string): boolean {
-    return this.#send(Command.EVENT_CLEAR, [code]);
-  }
-
-  resolveAllEvents(code: string): boolean {
-    return this.#send(Command.EVENT_CLEAR, [code, "all"]);
-  }
-
-  setMetadata(field: string, value: string): boolean {
-    return this.#send(Command.INTERNAL, ["meta", "set", field, value]);
-  }
-
-  #send(command: Command, parts: readonly Part[]): boolean {
+  protected send(command: Command, parts: readonly Part[]): boolean {
     if (this.#stage !== "up") return false;
     return this.#post(command, this.#nextId(), parts);
   }
@@ -267,23 +244,8 @@ export class NativeCloud implements CloudTransport {
     this.#stage = "up";
     this.counters.logins++;
     this.#doors = [];
-    if (this.#identity) this.#sendInfo(this.#identity);
     this.#pingLater();
     this.#events?.onUp();
-  }
-
-  #sendInfo(identity: CloudIdentity): void {
-    const pairs: readonly (readonly [string, string])[] = [
-      ["mcu", identity.firmwareVersion],
-      ["fw-type", identity.firmwareType],
-      ["build", identity.firmwareBuild],
-      ["blynk", identity.blynkVersion],
-      ["ncp", identity.ferryVersion],
-      ["h-beat", String(HEARTBEAT_SECONDS)],
-      ["buff-in", String(BODY_BYTES_MAX)],
-      ["tmpl", identity.templateId],
-    ];
-    this.#send(Command.INTERNAL, pairs.filter(([, value]) => value !== "").flat());
   }
 
   #onMessage(command: Command, id: number, bytes: Uint8Array, start: number, end: number): void {
@@ -317,7 +279,7 @@ export class NativeCloud implements CloudTransport {
     this.#clock.clear(this.#timer);
     this.#timer = this.#clock.set(() => {
       this.#heard = false;
-      this.#send(Command.PING, []);
+      this.send(Command.PING, []);
       // A message of any kind is an answer.
       this.#timer = this.#clock.set(() => (this.#heard ? this.#pingLater() : this.#lose()), PING_ANSWER_MS);
     }, PING_INTERVAL_MS);

@@ -24,9 +24,9 @@ export class Outgoing {
 
   /** Appends a whole message or nothing: false when it is too long, or when there is no room now. */
   post(command: Command, id: number, parts: readonly Part[]): boolean {
-    const bodyBytes = lengthOf(parts);
-    if (bodyBytes > BODY_BYTES_MAX || this.#end + HEADER_BYTES + bodyBytes > this.#bytes.length) return false;
-    this.#header(command, id, bodyBytes);
+    const length = bodyBytes(parts);
+    if (length > BODY_BYTES_MAX || this.#end + HEADER_BYTES + length > this.#bytes.length) return false;
+    this.#header(command, id, length);
     for (let i = 0; i < parts.length; i++) {
       if (i > 0) this.#bytes[this.#end++] = 0;
       this.#append(parts[i] as Part);
@@ -66,7 +66,8 @@ export class Outgoing {
   }
 }
 
-function lengthOf(parts: readonly Part[]): number {
+/** Of a body that joins these. */
+export function bodyBytes(parts: readonly Part[]): number {
   let length = Math.max(0, parts.length - 1);
   for (const part of parts) length += typeof part === "string" ? utf8Length(part) : part.length;
   return length;
