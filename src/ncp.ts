@@ -230,7 +230,8 @@ export class Ncp {
     if (!connectivity) return undefined;
     const { session } = this.#link;
     const { version = FERRY_VERSION } = this.#options;
-    const isOwn = (offer: Offer) => this.#targetOf(offer) === "ncp";
+    const targetOf = (offer: Offer) => this.#targetOf(offer);
+    const isOwn = (offer: Offer) => targetOf(offer) === "ncp";
     return new Online({
       clock,
       crc32,
@@ -252,7 +253,7 @@ export class Ncp {
         isUnderWay: (offer) => this.#updater.isWorkingOn(offer) || (this.#selfUpdater?.isWorkingOn(offer) ?? false),
         runningFor: (offer) => (isOwn(offer) ? { type: this.#ownType, version, build: "" } : this.#mcu.firmware),
       },
-      updates: viewOf(this.#updater, this.#selfUpdater, isOwn),
+      updates: viewOf(this.#updater, this.#selfUpdater, targetOf),
       onNotTaken: (offer, reason) => this.#tell({ kind: "not-taken", offer, reason }),
       onCloudAccepted: () => this.onCloudAccepted(),
       onRebootAsked: () => this.#restartBoth(),

@@ -1,6 +1,7 @@
 /** What the news of updates are in a report to the cloud. */
 
 import type { Offer } from "../image/offer.js";
+import type { Target } from "../image/target.js";
 import type { Verdict } from "../update/verdict.js";
 import type { NcpNews } from "./options.js";
 import type { ReportedDevice, ReportedStep, UpdateReport } from "./update-report.js";
@@ -15,13 +16,14 @@ export interface UpdatesInView {
   readonly mcu: UpdateInView;
   /** Ferry's own, and what has not said yet whose it is. */
   readonly own: UpdateInView;
-  isOwn(offer: Offer): boolean;
+  /** `undefined` as long as only the image can tell. */
+  targetOf(offer: Offer): Target | undefined;
 }
 
 export function viewOf(
   mcu: { readonly state: UpdateInView },
   own: { readonly state: UpdateInView } | undefined,
-  isOwn: (offer: Offer) => boolean,
+  targetOf: (offer: Offer) => Target | undefined,
 ): UpdatesInView {
   return {
     get mcu() {
@@ -30,7 +32,7 @@ export function viewOf(
     get own() {
       return own?.state ?? {};
     },
-    isOwn,
+    targetOf,
   };
 }
 
@@ -53,14 +55,14 @@ export class UpdateNarrator {
       case "staged":
         return this.#onStep(mcu, "downloaded");
       case "verdict":
-        return this.#report.onVerdict("MCU", news.offer, news.verdict);
+        return this.#onVerdict(news);
       case "self-phase":
         if (news.phase === "queued" || news.phase === "staging") this.#onStep(own, "accepted");
         else if (news.phase === "checking") this.#onStep(own, "downloaded");
         else if (news.phase === "installing") this.#onStep(own, "transferring");
         return;
       case "self-verdict":
-        return this.#report.onVerdict("Ferry", news.offer, news.verdict);
+        return this.#onVerdict(news);
     }
   }
 
@@ -71,8 +73,12 @@ export class UpdateNarrator {
   /** Those of an earlier life: known ones are not told again. */
   recallVerdicts(): void {
     const { mcu, own } = this.#updates;
-    if (mcu.offer && mcu.verdict) this.#report.onVerdict("MCU", mcu.offer, mcu.verdict);
-    if (own.offer && own.verdict) this.#report.onVerdict("Ferry", own.offer, own.verdict);
+    this.#onVerdict(mcu);
+    this.#onVerdict(own);
+  }
+
+  #onVerdict({ offer, verdict }: UpdateInView): void {
+    if (offer && verdict) this.#report.onVerdict(this.#deviceOf(offer), offer, verdict);
   }
 
   #onStep({ offer }: UpdateInView, step: ReportedStep): void {
@@ -80,6 +86,8 @@ export class UpdateNarrator {
   }
 
   #deviceOf(offer: Offer): ReportedDevice {
-    return this.#updates.isOwn(offer) ? "Ferry" : "MCU";
+    const target = this.#updates.targetOf(offer);
+    if (target === undefined) return "Update";
+    return target === "ncp" ? "Ferry" : "MCU";
   }
 }
