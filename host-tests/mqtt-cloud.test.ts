@@ -643,6 +643,40 @@ describe("The MQTT cloud, behind the uplink", () => {
     );
     uplink.close();
   });
+
+  it("tells after thirty days away what the buffer holds: the newest, in order, each with its time", () => {
+    const { clock, deviceClock, broker, cloud, goUp } = makeMqttBench();
+    const startMs = 1_700_000_000_000;
+    const uplink = new Uplink({
+      clock: deviceClock,
+      transport: cloud,
+      tellsTime: () => true,
+      wallTimeMs: () => startMs + deviceClock.now(),
+    });
+    const hours = 30 * 24;
+    for (let hour = 0; hour < hours; hour++) {
+      uplink.virtualWrite(1, asciiBytes(String(hour)));
+      clock.advance(3_600_000);
+    }
+    assert.isAbove(uplink.counters.dropped, hours / 2);
+    goUp();
+    uplink.onCloudUp();
+    uplink.virtualWrite(1, asciiBytes("now"));
+    clock.advance(120_000);
+    const told = broker.heard("ds/V1/timestamped_batch").map((json) => JSON.parse(json)[0]);
+    assert.equal(told.length, hours - uplink.counters.dropped);
+    assert.isAtLeast(told.length, 180);
+    assert.deepEqual(
+      told,
+      Array.from({ length: told.length }, (_, i) => {
+        const hour = hours - told.length + i;
+        return [startMs + hour * 3_600_000, hour];
+      }),
+    );
+    assert.deepEqual(broker.heard("ds/V1"), ["now"]);
+    assert.isAtMost(broker.mostWithin(1_000), MESSAGES_PER_SECOND_MAX);
+    uplink.close();
+  });
 });
 
 describe("The MQTT cloud, on a broker of one's own", () => {
