@@ -78,7 +78,17 @@ describe("The date", () => {
     assert.lengthOf(asked, 1);
   });
 
-  it("is refreshed once a day, and stays known when that fails", () => {
+  it("is told to who listens, in milliseconds, each time that a server says it", () => {
+    const told: number[] = [];
+    keeper.ask();
+    asked[0]?.answer(1, 1_800_000_000);
+    keeper.listen((unixMs) => told.push(unixMs));
+    clock.advance(DATE_REFRESH_MS);
+    asked[1]?.answer(1, 1_800_021_600.5);
+    assert.deepEqual(told, [1_800_021_600_500]);
+  });
+
+  it("is refreshed every six hours, and stays known when that fails", () => {
     keeper.ask();
     asked[0]?.answer(1, 1_800_000_000);
     clock.advance(DATE_REFRESH_MS);

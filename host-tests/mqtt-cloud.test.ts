@@ -18,7 +18,7 @@ import {
 import { isPinName, PinNames } from "../src/cloud/mqtt/pin-names.js";
 import { MESSAGES_PER_SECOND_MAX } from "../src/cloud/pace.js";
 import { Uplink } from "../src/cloud/uplink.js";
-import { IDENTITY } from "./support/cloud-events.js";
+import { IDENTITY, listenTo } from "./support/cloud-events.js";
 import { HOST, makeMqttBench, OTHER_HOST, SETTLE_MS, TOKEN } from "./support/mqtt-bench.js";
 
 describe("The MQTT cloud, logging in", () => {
@@ -680,6 +680,46 @@ describe("The MQTT cloud, behind the uplink", () => {
 });
 
 describe("The MQTT cloud, on a broker of one's own", () => {
+  it("takes an offer from below its prefix, and from nowhere else", () => {
+    const { clock, broker, cloud, heard, goUp } = makeMqttBench({ cloud: { topicPrefix: "devices/pump-7/" } });
+    goUp();
+    const offer = JSON.stringify({
+      url: "https://files.example/f.bin",
+      size: 7,
+      ver: "2.1.0",
+      sha256: "ab".repeat(32),
+    });
+    for (const prefix of ["", "devices/pump-8/", "devices/pump-7/devices/pump-7/"])
+      broker.publish(`${prefix}downlink/ota/json`, offer);
+    clock.advance(SETTLE_MS);
+    assert.deepEqual(heard, []);
+    assert.equal(cloud.counters.notUnderstood, 3);
+    broker.publish("devices/pump-7/downlink/ota/json", offer);
+    clock.advance(SETTLE_MS);
+    assert.lengthOf(heard, 1);
+    assert.match(heard[0] ?? "", /^offer .*"sha256":"abab/);
+  });
+
+  it("keeps no series of values for a broker at which nobody tells the time, and one for each that has", () => {
+    const { clock, broker, cloud, start, goUp } = makeMqttBench({ cloud: { topicPrefix: "plant/" } });
+    assert.isFalse(cloud.keepsTimes);
+    goUp();
+    broker.publish("plant/downlink/ping", "");
+    broker.publish("plant/downlink/utc/all/json", "{}");
+    clock.advance(SETTLE_MS);
+    assert.isFalse(cloud.keepsTimes);
+    broker.publish("plant/downlink/utc/all/json", JSON.stringify({ time: 1_800_000_000_000 }));
+    clock.advance(SETTLE_MS);
+    assert.isTrue(cloud.keepsTimes);
+    broker.hangUp();
+    clock.advance(SETTLE_MS);
+    assert.isTrue(cloud.keepsTimes, "it matters while the broker is away");
+    cloud.start({ host: OTHER_HOST, token: TOKEN }, listenTo([]));
+    assert.isFalse(cloud.keepsTimes);
+    start();
+    assert.isTrue(cloud.keepsTimes);
+  });
+
   it("puts its prefix before each topic, and logs in as whom the product says", () => {
     const own = { topicPrefix: "plant/7/", user: "seven", clientId: "ferry-7" };
     const { clock, broker, cloud, heard, goUp } = makeMqttBench({ cloud: own, behavior: { user: "seven" } });

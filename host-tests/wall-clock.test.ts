@@ -226,6 +226,69 @@ describe("The wall clock", () => {
     });
   });
 
+  describe("that a time server tells the time", () => {
+    it("tells the MCU when there was none, and goes on with it where no cloud tells", () => {
+      const { wall, clock, events, eventsOf } = makeBench({ location: STILL });
+      assert.deepEqual(
+        eventsOf(() => wall.setNetworkTime(NOON)),
+        ["time-changed"],
+      );
+      assert.equal(wall.source, "network");
+      for (let hour = 6; hour <= 5 * 24; hour += 6) {
+        events.length = 0;
+        clock.advance(6 * HOUR_MS);
+        wall.setNetworkTime(NOON + hour * HOUR_MS);
+        clock.advance(1);
+        assert.deepEqual(events, [], `hour ${hour}`);
+      }
+      assert.isTrue(wall.readTime().ok);
+    });
+
+    it("gives way to the cloud, and not the other way round while the cloud's is fresh", () => {
+      const { wall, clock } = makeBench({ location: STILL });
+      wall.setNetworkTime(NOON);
+      wall.setCloudTime(NOON + 2 * HOUR_MS);
+      assert.deepEqual([wall.source, wall.unixMs], ["cloud", NOON + 2 * HOUR_MS]);
+      assert.isFalse(wall.setNetworkTime(NOON));
+      assert.deepEqual([wall.source, wall.unixMs], ["cloud", NOON + 2 * HOUR_MS]);
+      clock.advance(CLOUD_TIME_FRESH_MS);
+      assert.isTrue(wall.setNetworkTime(NOON));
+      assert.equal(wall.source, "network");
+    });
+
+    it("is better than the MCU, whose own time is compared with it, and told once to be off", () => {
+      const { wall, clock, eventsOf } = makeBench({ location: STILL });
+      wall.setTime(BigInt(NOON - HOUR_MS));
+      assert.deepEqual(
+        eventsOf(() => wall.setNetworkTime(NOON)),
+        ["time-changed"],
+      );
+      for (const expected of [["time-changed"], []])
+        assert.deepEqual(
+          eventsOf(() => wall.setTime(BigInt(NOON - HOUR_MS))),
+          expected,
+        );
+      assert.equal(wall.source, "network");
+      clock.advance(CLOUD_TIME_FRESH_MS);
+      wall.setTime(BigInt(NOON - HOUR_MS));
+      assert.equal(wall.source, "mcu");
+    });
+
+    it("leaves the clock that outlives restarts alone: whoever asked has set it", () => {
+      const { wall, rtc } = makeBench({ rtc: (clock) => new SimRtc(clock) });
+      wall.setNetworkTime(NOON);
+      assert.equal(rtc?.writes, 0);
+      wall.setCloudTime(NOON);
+      assert.equal(rtc?.writes, 1);
+    });
+
+    it("refuses what is no time", () => {
+      const { wall } = makeBench();
+      for (const wrong of [-1, Number.NaN, UNIX_MS_MAX + 1]) assert.isFalse(wall.setNetworkTime(wrong));
+      assert.isUndefined(wall.unixMs);
+    });
+  });
+
   describe("whose location changes", () => {
     it("tells the MCU, and answers in the new zone at once", () => {
       const { wall, eventsOf } = makeBench({ location: BERLIN });

@@ -152,7 +152,7 @@ function makeConnectivity(clock: Clock, config: DeviceConfig, date: DateKeeper, 
     wifi: { station: { io: Wifi }, accessPoint: { io: AccessPoint }, socket: sockets.plain },
     ...(wifi.ssid === "" ? {} : { firstNetwork: networkOf(wifi) }),
     cloud: makeCloud(clock, cloud, sockets),
-    cloudTellsTime: cloud.transport === "native",
+    date,
     ...(cloud.host === "" ? {} : { defaultHost: cloud.host }),
     report: {
       ...(report.event === "" ? {} : { event: report.event }),

@@ -42,7 +42,6 @@ export function connectivityOf({ air, makeCloud = CLOUD_MAKERS.native.make, ...r
       socket: { io: makeSocketClass(socket) },
     },
     cloud: makeCloud(parts),
-    cloudTellsTime: true,
     ...rest,
   };
   return connectivity;

@@ -78,6 +78,8 @@ export interface CloudTransport extends CloudUplink {
   readonly ruler: CloudUplink;
   /** Whether the beginning and the end of a group are messages of their own. */
   readonly marksGroups: boolean;
+  /** Whether the other side keeps the time of a group, as far as is known: values can be a series then. */
+  readonly keepsTimes: boolean;
   /** Calls back later, never from inside. Ends an earlier session. */
   start(access: CloudAccess, events: CloudEvents): void;
   /** Idempotent; nothing is called back any more. */

@@ -49,7 +49,7 @@ export interface UplinkTransport extends CloudUplink {
 export interface UplinkOptions {
   clock: Clock;
   transport: UplinkTransport;
-  /** Whether beginGroup() of the transport honours a time. */
+  /** Whether the other side keeps the time of a group. */
   tellsTime(): boolean;
   /** Unix milliseconds; `undefined` while unknown. */
   wallTimeMs(): number | undefined;

@@ -2,15 +2,15 @@
  * The date, from a time server: TLS needs it to judge certificates. The chip's clock goes on through a restart, and
  * loses it with the power.
  *
- * Asked as soon as there is a network, again until an answer comes, and once a day after that: the chip's crystal
- * drifts by a few seconds a day. Others may set the clock as well, the cloud and the MCU do: the date is known by
- * whatever the clock says.
+ * Asked as soon as there is a network, again until an answer comes, and every six hours after that: the chip's crystal
+ * drifts by a few seconds a day, and the wall clock lets a day-old time go. Others may set the clock as well, the cloud and
+ * the MCU do: the date is known by whatever the clock says.
  */
 
 import type { Clock, TimerHandle } from "../ports.js";
 
 export const DATE_RETRY_MS = 15_000;
-export const DATE_REFRESH_MS = 24 * 3_600_000;
+export const DATE_REFRESH_MS = 6 * 3_600_000;
 /** 2024-01-01, in seconds since 1970: a clock that says less was not set, it counts from its own beginning. */
 export const DATE_SECONDS_MIN = 1_704_067_200;
 
@@ -36,6 +36,7 @@ export class DateKeeper {
   readonly #options: DateKeeperOptions;
   #timer: TimerHandle;
   #asking = false;
+  #onDate: (unixMs: number) => void = () => {};
 
   constructor(options: DateKeeperOptions) {
     this.#options = options;
@@ -43,6 +44,11 @@ export class DateKeeper {
 
   get known(): boolean {
     return this.#options.readDate() >= DATE_SECONDS_MIN;
+  }
+
+  /** One listener, which hears what the server has said from now on. */
+  listen(onDate: (unixMs: number) => void): void {
+    this.#onDate = onDate;
   }
 
   /** There is a network (again). */
@@ -53,7 +59,7 @@ export class DateKeeper {
     const { Sntp, host } = this.#options;
     try {
       new Sntp({ host }, (message, value) => {
-        if (message === Sntp.time && value !== undefined) this.#onDate(value);
+        if (message === Sntp.time && value !== undefined) this.#take(value);
         else if (message === Sntp.error) this.#askIn(DATE_RETRY_MS);
       });
     } catch {
@@ -65,8 +71,9 @@ export class DateKeeper {
     this.#options.clock.clear(this.#timer);
   }
 
-  #onDate(secondsSince1970: number): void {
+  #take(secondsSince1970: number): void {
     this.#options.setDate(secondsSince1970);
+    this.#onDate(Math.round(secondsSince1970 * 1000));
     this.#askIn(DATE_REFRESH_MS);
   }
 

@@ -2,7 +2,8 @@
  * What time it is: the last time that the cloud or the MCU told, carried on by the monotonic clock, in the zone of the
  * device's location (blynk-ncp.md, 7; the driver's "Time and Location").
  *
- * Invariants: the cloud's time is the better one, so what the MCU sets while the cloud's is fresh is only compared.
+ * Invariants: the cloud's time is the best, then a time server's, then the MCU's: what a lesser one says while a better
+ * one's is fresh changes nothing, and the MCU's is compared with it.
  * Events are for an MCU that has initialized, and come from a timer, never from inside a call: the MCU may be waiting
  * for the RESULT of its setTime. Several reasons at once are one event.
  * Fault model: without a clock that outlives a reset (`rtc`) the time is lost with it, and asked for again; times and
@@ -20,7 +21,10 @@ export const UNIX_MS_MAX = 253_370_764_800_000;
 export const RTC_MS_MIN = 1_704_067_200_000;
 /** Times further apart are different (the driver's documentation). */
 export const TIME_JUMP_MS = 30_000;
-/** How long the cloud's time is better than the MCU's; it is refreshed every six hours while Ferry is online. */
+/**
+ * How long the cloud's time, or a time server's, is better than the MCU's; both are asked again every six hours while
+ * Ferry is online.
+ */
 export const CLOUD_TIME_FRESH_MS = 24 * 3_600_000;
 /** Without word from the cloud or the MCU for so long, the MCU is asked. A poor crystal (40 ppm) is off by 3.5 s then. */
 export const TIME_SYNC_AFTER_MS = 24 * 3_600_000;
@@ -64,7 +68,7 @@ export interface Rtc {
 export type WallClockEvent = "time-sync" | "time-changed";
 
 /** Who told the time; "rtc": somebody in an earlier life. */
-export type TimeSource = "cloud" | "mcu" | "rtc";
+export type TimeSource = "cloud" | "network" | "mcu" | "rtc";
 
 interface KnownTime {
   readonly source: TimeSource;
@@ -89,7 +93,7 @@ export class WallClock {
   #location: Location | undefined;
   #zone: PosixZone | undefined;
   #mcuReady = false;
-  /** Since the cloud's time came. */
+  /** Since the better time came. */
   #toldMcuIsOff = false;
   /** What the MCU would last have been told: a difference is a change that it must hear of. */
   #shown: LocalTime = UTC;
@@ -121,7 +125,7 @@ export class WallClock {
   setTime(timeMs: bigint): boolean {
     const unixMs = Number(timeMs);
     if (!isUnixMs(unixMs)) return false;
-    if (this.#cloudIsFresh()) {
+    if (this.#isFresh("cloud") || this.#isFresh("network")) {
       // Once: an MCU that answers the event with another setTime must not be told in a circle.
       if (this.#isJumpTo(unixMs) && !this.#toldMcuIsOff) this.#announce("time-changed");
       this.#toldMcuIsOff ||= this.#isJumpTo(unixMs);
@@ -135,11 +139,12 @@ export class WallClock {
 
   /** The cloud's time. False, and nothing changes, when it makes no sense. */
   setCloudTime(unixMs: number): boolean {
-    if (!isUnixMs(unixMs)) return false;
-    if (this.#isJumpTo(unixMs)) this.#announce("time-changed");
-    this.#know("cloud", unixMs);
-    this.#watch();
-    return true;
+    return isUnixMs(unixMs) && this.#take("cloud", unixMs);
+  }
+
+  /** A time server's, which has no name and no proof: a cloud's is better. False, and nothing changes, then too. */
+  setNetworkTime(unixMs: number): boolean {
+    return isUnixMs(unixMs) && !this.#isFresh("cloud") && this.#take("network", unixMs);
   }
 
   /**
@@ -197,11 +202,19 @@ export class WallClock {
     this.onMcuLost();
   }
 
+  #take(source: TimeSource, unixMs: number): boolean {
+    if (this.#isJumpTo(unixMs)) this.#announce("time-changed");
+    this.#know(source, unixMs);
+    this.#watch();
+    return true;
+  }
+
   #know(source: TimeSource, unixMs: number): void {
     this.#known = { source, unixMs, sinceMs: this.#options.clock.now() };
     this.#syncDueMs = this.#staleMs();
     this.#toldMcuIsOff = false;
-    if (source !== "rtc") this.#options.rtc?.write(unixMs);
+    // Whoever asks the time server has set the clock already: TLS needs it as well.
+    if (source === "cloud" || source === "mcu") this.#options.rtc?.write(unixMs);
   }
 
   /** On the monotonic clock; a time from an earlier life has an unknown age. */
@@ -210,9 +223,9 @@ export class WallClock {
     return known && known.source !== "rtc" ? known.sinceMs + TIME_SYNC_AFTER_MS : this.#options.clock.now();
   }
 
-  #cloudIsFresh(): boolean {
+  #isFresh(source: TimeSource): boolean {
     const known = this.#known;
-    return known?.source === "cloud" && this.#options.clock.now() - known.sinceMs < CLOUD_TIME_FRESH_MS;
+    return known?.source === source && this.#options.clock.now() - known.sinceMs < CLOUD_TIME_FRESH_MS;
   }
 
   /** Also where no time was known: the MCU's getTime was answered false so far. */

@@ -37,12 +37,17 @@ export interface ConnectivityOptions {
   cloud: CloudTransport;
   /** The ways in which a person can give Ferry its settings; absent: only the MCU can (ferry.setNetwork). */
   setup?: LifecycleSetup;
-  /** Whether the cloud honours the times of values that were kept while it was away. */
-  cloudTellsTime?: boolean;
   defaultHost?: string;
   /** How the cloud hears of updates. */
   report?: ReportTarget;
   rtc?: Rtc;
+  /** The date as the network tells it: for devices whose cloud does not. */
+  date?: DateSource;
+}
+
+export interface DateSource {
+  /** Calls back later, never from inside, in milliseconds since 1970. */
+  listen(onDate: (unixMs: number) => void): void;
 }
 
 export interface OnlineOptions {
@@ -99,7 +104,7 @@ export class Online {
     this.uplink = new Uplink({
       clock,
       transport: connectivity.cloud,
-      tellsTime: () => connectivity.cloudTellsTime ?? false,
+      tellsTime: () => connectivity.cloud.keepsTimes,
       wallTimeMs: () => this.wallClock.unixMs,
     });
     this.pins = new PinChanges(options.pins);
@@ -124,6 +129,7 @@ export class Online {
       },
       onFault,
     });
+    connectivity.date?.listen((unixMs) => this.wallClock.setNetworkTime(unixMs));
     this.wifi = this.#makeWifi(connectivity.wifi);
     this.lifecycle = this.#makeLifecycle(cloud);
   }

@@ -9,6 +9,9 @@ import type { PinNames } from "./pin-names.js";
 /** What Ferry subscribes to, and where all that it understands begins. */
 export const DOWNLINK = "downlink/";
 
+/** The answer to "get/utc/all/json". */
+export const TIME = `${DOWNLINK}utc/all/json`;
+
 export const MQTTS_PORT = 8883;
 export const MQTT_PORT = 1883;
 const PORT_MAX = 0xffff;

@@ -18,7 +18,7 @@ import { FailureCode } from "../../base/failure-code.js";
 import { encodeUtf8 } from "../../base/utf8.js";
 import type { Clock, Io, MqttClient, MqttClientClass, MqttProblem, TimerHandle } from "../../ports.js";
 import type { CloudAccess, CloudEvents, CloudIdentity, CloudPinNames, CloudTransport, CloudUplink } from "../cloud.js";
-import { DOWNLINK, MQTT_PORT, MQTTS_PORT, type Place, takeMessage } from "./downlink.js";
+import { DOWNLINK, MQTT_PORT, MQTTS_PORT, type Place, TIME, takeMessage } from "./downlink.js";
 import { publishBytes } from "./packets.js";
 import { PinNames } from "./pin-names.js";
 import { UplinkTopics } from "./uplink-topics.js";
@@ -92,6 +92,8 @@ export class MqttCloud implements CloudTransport {
   /** Where a live session was sent to: the next start() for the same host goes there first. */
   #moved: { readonly from: string; readonly to: Place } | undefined;
   #timer: TimerHandle;
+  /** The host at which somebody has told the time. */
+  #timeTeller: string | undefined;
   #lastProblem = "";
   readonly counters: MqttCloudCounters = {
     connections: 0,
@@ -147,6 +149,14 @@ export class MqttCloud implements CloudTransport {
   /** Of the last connection that failed or was lost, for people. */
   get lastProblem(): string {
     return this.#lastProblem;
+  }
+
+  /**
+   * Who answers "get/utc" is Blynk's cloud, or knows its topics, "timestamped_batch" among them. At a plain broker nobody
+   * does: the last value of each pin, in its own topic, is what is understood there.
+   */
+  get keepsTimes(): boolean {
+    return this.#timeTeller === this.#access.host;
   }
 
   start(access: CloudAccess, events: CloudEvents): void {
@@ -312,8 +322,9 @@ export class MqttCloud implements CloudTransport {
     const events = this.#events;
     if (!events) return;
     const options = { pins: this.#pins, events, isKept, onRedirect: (to: Place) => this.#onRedirect(to) };
-    const isOurs = topic.startsWith(this.#prefix);
-    if (!isOurs || !takeMessage(topic.slice(this.#prefix.length), payload, options)) this.counters.notUnderstood++;
+    const ours = topic.startsWith(this.#prefix) ? topic.slice(this.#prefix.length) : "";
+    if (!takeMessage(ours, payload, options)) this.counters.notUnderstood++;
+    else if (ours === TIME) this.#timeTeller = this.#access.host;
   }
 
   /** Comes right after the login, mostly before the subscription is confirmed, and the broker hangs up behind it. */

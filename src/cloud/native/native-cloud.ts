@@ -72,6 +72,7 @@ interface CloudPlace {
 export class NativeCloud extends UplinkCommands implements CloudTransport {
   readonly ruler = new CommandRuler();
   readonly marksGroups = true;
+  readonly keepsTimes = true;
   readonly timeQuestions: readonly (() => boolean)[] = TIME_QUESTIONS.map(
     (texts) => () => this.send(Command.INTERNAL, texts),
   );
