@@ -33,6 +33,7 @@ function makeLink(clock: Clock, transport: CloudTransport) {
     transport,
     uplink,
     access: () => ({ host: HOST, token: TOKEN }),
+    isOptional: false,
     identity: () => ({ ...IDENTITY, firmwareVersion: says.version }),
     news: {
       onPin: nothing,
@@ -50,6 +51,7 @@ function makeLink(clock: Clock, transport: CloudTransport) {
     onUp: () => states.push("up"),
     onFailed: () => states.push("failed"),
     onLost: () => states.push("lost"),
+    onAbsent: () => states.push("absent"),
   };
   return { uplink, link, says, states, start: () => link.start(events) };
 }

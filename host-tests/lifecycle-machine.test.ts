@@ -34,6 +34,7 @@ const NET_LOST: LifecycleEvent = { kind: "net-lost" };
 const WRONG_PASSWORD: LifecycleEvent = { kind: "net-failed", code: FailureCode.NET_AUTHENTICATION };
 const CLOUD_UP: LifecycleEvent = { kind: "cloud-up" };
 const CLOUD_LOST: LifecycleEvent = { kind: "cloud-lost" };
+const CLOUD_ABSENT: LifecycleEvent = { kind: "cloud-absent" };
 const NO_DNS: LifecycleEvent = { kind: "cloud-failed", code: FailureCode.DNS };
 const BAD_TOKEN: LifecycleEvent = { kind: "cloud-failed", code: FailureCode.TOKEN_INVALID };
 const TRY_IS_OVER: LifecycleEvent = { kind: "timeout", wait: "try" };
@@ -249,6 +250,42 @@ describe("the lifecycle of a device with settings", () => {
   });
 });
 
+describe("the lifecycle of a device that does without a cloud", () => {
+  const ONLINE = [INITIALIZED, NET_UP, CLOUD_ABSENT];
+
+  it("rests on the network, and waits for nothing", () => {
+    const { state, last } = runFrom(CONFIGURED, ...ONLINE);
+    assert.equal(state.phase, "online");
+    assert.deepEqual(last, ["stop-waiting", "announce"]);
+    for (const event of [TRY_IS_OVER, RETRY, CLOUD_ABSENT, CLOUD_UP, CLOUD_LOST, NO_DNS, BAD_TOKEN])
+      assert.deepInclude(runFrom(CONFIGURED, ...ONLINE, event), { last: [] }, event.kind);
+  });
+
+  it("joins again when it has lost the network, and is back without a login", () => {
+    const lost = runFrom(CONFIGURED, ...ONLINE, NET_LOST);
+    assert.equal(lost.state.phase, "connecting-net");
+    assert.deepEqual(lost.last, ["announce", "wait try 50000", "start-net"]);
+    assert.equal(runFrom(CONFIGURED, ...ONLINE, NET_LOST, NET_UP, CLOUD_ABSENT).state.phase, "online");
+  });
+
+  it("tells an MCU that is back where it stands, on the network that it kept", () => {
+    assert.deepEqual(runFrom(CONFIGURED, ...ONLINE, INITIALIZED).last, ["announce"]);
+    const lost = runFrom(CONFIGURED, ...ONLINE, MCU_LOST);
+    assert.deepEqual([lost.state.phase, lost.last], ["not-initialized", ["stop-waiting"]]);
+    const back = runFrom(CONFIGURED, ...ONLINE, MCU_LOST, INITIALIZED);
+    assert.equal(back.state.phase, "connecting-cloud");
+  });
+
+  it("opens the setup, and tries other settings, as any device", () => {
+    assert.deepEqual(runFrom(CONFIGURED, ...ONLINE, CONFIG_START).last.slice(0, 2), ["stop-net", "open-config"]);
+    const given = runFrom(CONFIGURED, ...ONLINE, STORED);
+    assert.deepEqual([given.state.phase, given.last[0]], ["connecting-net", "stop-net"]);
+    const proven = runFrom(NEW, INITIALIZED, TYPED_IN, NET_UP, CLOUD_ABSENT);
+    assert.include(proven.last, "commit-settings", "joining was all that they had to show");
+    assert.isTrue(proven.state.configured);
+  });
+});
+
 describe("bounds of the lifecycle's settings", () => {
   it("takes a config time of 60 to 3600 seconds", () => {
     assert.deepEqual([59, 60, 3600, 3601, 0].map(isConfigTimeout), [false, true, true, false, false]);
@@ -273,7 +310,7 @@ type Link = "off" | "started" | "up";
 describe("after any sequence of events", () => {
   const EVENTS: readonly LifecycleEvent[] = [
     ...[INITIALIZED, MCU_LOST, CONFIG_START, CONFIG_STOP, CONFIG_RESET, TYPED_IN, STORED, { kind: "user-active" }],
-    ...[NET_UP, NET_LOST, WRONG_PASSWORD, CLOUD_UP, CLOUD_LOST, NO_DNS, BAD_TOKEN],
+    ...[NET_UP, NET_LOST, WRONG_PASSWORD, CLOUD_UP, CLOUD_LOST, CLOUD_ABSENT, NO_DNS, BAD_TOKEN],
     ...[TRY_IS_OVER, RETRY, CONFIG_IS_OVER, ERROR_IS_OVER],
   ] as const;
 
@@ -293,7 +330,7 @@ describe("after any sequence of events", () => {
           if (event.wait !== waiting) continue;
           waiting = undefined;
         }
-        const report = /^(net|cloud)-(up|failed|lost)$/.exec(event.kind);
+        const report = /^(net|cloud)-(up|failed|lost|absent)$/.exec(event.kind);
         if (report) {
           // Ports report only what can be.
           const link = report[1] as "net" | "cloud";
@@ -323,7 +360,8 @@ describe("after any sequence of events", () => {
         if (state.phase === "config" || state.phase === "idle") assert.equal(on.net, "off", where);
         if (state.phase === "connected")
           assert.deepEqual([on.cloud, on.net, state.configured], ["up", "up", true], where);
-        const restful = state.phase === "connected" || state.phase === "idle" || state.phase === "not-initialized";
+        if (state.phase === "online") assert.deepEqual([on.cloud, on.net, waiting], ["off", "up", undefined], where);
+        const restful = ["connected", "online", "idle", "not-initialized"].includes(state.phase);
         if (!restful) assert.isDefined(waiting, where);
         const announced = step.effects.some((effect) => effect.do === "announce");
         if (state.phase === "not-initialized") assert.isFalse(announced, where);
@@ -333,7 +371,7 @@ describe("after any sequence of events", () => {
     // All but error, which takes hundreds of failures in a row.
     assert.sameMembers(
       [...visited],
-      ["not-initialized", "config", "idle", "connecting-net", "connecting-cloud", "connected"],
+      ["not-initialized", "config", "idle", "connecting-net", "connecting-cloud", "connected", "online"],
     );
   });
 });

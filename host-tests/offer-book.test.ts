@@ -12,6 +12,7 @@ import {
   OFFER_RULES,
   OfferBook,
   REST_KEEP_MS,
+  sameVersion,
 } from "../src/update/offer-book.js";
 import type { Verdict } from "../src/update/verdict.js";
 
@@ -50,7 +51,7 @@ class Desk {
   }
 
   found(offer: Offer = OFFER, running = OLD, isUnderWay = false): string {
-    return this.book.ruleFor(offer, running, isUnderWay).found;
+    return this.book.ruleFor(offer, running, isUnderWay ? "under way" : undefined).found;
   }
 
   #open(): OfferBook {
@@ -87,6 +88,22 @@ describe("The rule for offers that come by themselves", () => {
     assert.equal(desk.found(), "any");
     desk.book.note(OFFER, ROLLED_BACK);
     assert.equal(desk.found(OFFER, OLD, true), "under way");
+  });
+
+  it("knows one version from two places, as far as both offers name it and no digest tells", () => {
+    const elsewhere = { ...OFFER, url: "https://mirror.example/x.bin" };
+    assert.isTrue(sameVersion(OFFER, elsewhere));
+    assert.isTrue(sameVersion(OFFER, { ...elsewhere, type: "", build: "", sha256: SHA256 }));
+    for (const other of [
+      { version: "" },
+      { version: "2.0.1" },
+      { type: "OTHER" },
+      { build: "Nov 22 2026 12:00:00" },
+      { sizeBytes: OFFER.sizeBytes + 1 },
+    ])
+      assert.isFalse(sameVersion(OFFER, { ...elsewhere, ...other }), JSON.stringify(other));
+    const digest = { sha256: SHA256 };
+    assert.isFalse(sameVersion({ ...OFFER, ...digest }, { ...elsewhere, ...digest }), "sameContent tells");
   });
 
   it("leaves alone what the device names, as far as both sides name it", () => {

@@ -249,9 +249,9 @@ describe("the machine of Ferry's own update", () => {
 
     it("reverts when the time is up, and names what is missing", () => {
       for (const [missing, says] of [
-        [{ mcu: true, cloud: true }, /in time: the MCU did not answer, no cloud login$/],
+        [{ mcu: true, cloud: true }, /in time: the MCU did not answer, no cloud login, nor an answer to a poll$/],
         [{ mcu: true, cloud: false }, /in time: the MCU did not answer$/],
-        [{ mcu: false, cloud: true }, /in time: no cloud login$/],
+        [{ mcu: false, cloud: true }, /in time: no cloud login, nor an answer to a poll$/],
       ] as const) {
         const next = stateAfter({ ...both, missing }, { kind: "timeout", wait: "proof" });
         assert.deepEqual([next.phase, next.effects], ["reverting", ["remember", "revert"]]);

@@ -298,7 +298,10 @@ describe("A new build of Ferry", () => {
     bench.start();
     bench.offerFerry();
     const verdict = bench.awaitSelfVerdict();
-    assert.match(verdict.kind === "rolled-back" ? verdict.failure.detail : "", /in time: no cloud login$/);
+    assert.match(
+      verdict.kind === "rolled-back" ? verdict.failure.detail : "",
+      /in time: no cloud login, nor an answer to a poll$/,
+    );
     assertRunsOld(bench);
   });
 

@@ -9,6 +9,7 @@ import {
   INTERVAL_MS_MIN,
   JITTER_SHARE,
   POLL_REDIRECTS_MAX,
+  POLL_RETRY_MS,
 } from "../src/cloud/update-poll.js";
 import { FILE, HOST, INTERVAL_MS, jsonFile, makePollBench, OFFER, PATH } from "./support/poll-bench.js";
 
@@ -120,6 +121,72 @@ describe("An update poll", () => {
     poll.start();
     clock.advance(FIRST_POLL_MS_MAX + 10_000);
     assert.lengthOf(offers, 1);
+  });
+
+  it("remembers when it is due over a stop, and comes at once, by chance, when that has passed", () => {
+    const { clock, fileServer, poll } = makePollBench();
+    poll.start();
+    clock.advance(FIRST_POLL_MS_MAX + 10_000);
+    for (let i = 0; i < 8; i++) {
+      poll.stop();
+      poll.start();
+      clock.advance(FIRST_POLL_MS_MAX);
+    }
+    assert.lengthOf(fileServer.requests, 1);
+    poll.stop();
+    clock.advance(5 * INTERVAL_MS);
+    poll.start();
+    clock.advance(FIRST_POLL_MS_MAX + 10_000);
+    assert.lengthOf(fileServer.requests, 2);
+  });
+
+  it("comes sooner after a failure, ever less so, and in its time after an answer", () => {
+    const failures: string[] = [];
+    const { clock, fileServer, poll, serve } = makePollBench(
+      { statusFor: { status: 500, times: 6 } },
+      { onFailed: (problem) => failures.push(problem) },
+    );
+    poll.start();
+    clock.advance(9 * INTERVAL_MS);
+    assert.equal(fileServer.fired.statusFor, 6);
+    assert.deepEqual(failures, new Array(6).fill(`${HOST} answered 500`));
+    serve(FILE, "good");
+    const times = fileServer.requests.map(({ atMs }) => atMs);
+    const wanted = [1, 2, 4, 8, 12, 12, 12].map((times) => times * POLL_RETRY_MS);
+    for (const [i, pauseMs] of wanted.entries()) {
+      const tookMs = (times[i + 1] ?? 0) - (times[i] ?? 0);
+      assert.approximately(tookMs, pauseMs * (1 + JITTER_SHARE / 2), pauseMs * JITTER_SHARE, `pause ${i}`);
+    }
+  });
+
+  it("comes once a minute while an answer is waited for, and says when it is there", () => {
+    let isUrgent = true;
+    let answers = 0;
+    const { clock, fileServer, poll } = makePollBench(
+      { statusFor: { status: 500, times: 3 } },
+      {
+        isUrgent: () => isUrgent,
+        onAnswer: () => {
+          answers++;
+          isUrgent = false;
+        },
+      },
+    );
+    poll.start();
+    clock.advance(6 * INTERVAL_MS_MIN);
+    assert.deepEqual([fileServer.fired.statusFor, answers], [3, 1]);
+    assert.lengthOf(fileServer.requests, 4);
+    clock.advance(INTERVAL_MS - INTERVAL_MS_MIN * 6);
+    assert.lengthOf(fileServer.requests, 4);
+    clock.advance(INTERVAL_MS);
+    assert.equal(answers, 2, "unchanged is an answer as well");
+  });
+
+  it("may be stopped by who hears of an answer, and is then silent", () => {
+    const bench = makePollBench({}, { onAnswer: () => bench.poll.stop() });
+    bench.poll.start();
+    bench.clock.advance(5 * INTERVAL_MS);
+    assert.deepEqual([bench.offers, bench.fileServer.requests.length], [[], 1]);
   });
 
   describe("redirected", () => {

@@ -47,7 +47,7 @@ import { Ncp } from "./ncp.js";
 import { ESP32_C3_PINS, ESP32_PINS, ESP32_S3_PINS, type PinMap } from "./panel/pins.js";
 import type { DigitalClass, LedStripClass, PwmClass } from "./panel/ports.js";
 import type { Clock, DigestClass, Directory, Io, KeyValue, SerialClass, SocketClass, Updater } from "./ports.js";
-import type { ConnectivityOptions } from "./wiring/online.js";
+import type { ConnectivityOptions } from "./wiring/connectivity.js";
 import type { PanelPorts } from "./wiring/options.js";
 import type { SelfUpdateOptions } from "./wiring/self-update.js";
 

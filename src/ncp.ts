@@ -149,7 +149,8 @@ export class Ncp {
 
   get counters(): NcpCounters {
     const { session } = this.#link;
-    return { wire: this.#link.counters, session: session.counters, outbox: session.outboxCounters };
+    const poll = this.#online?.poll?.counters;
+    return { wire: this.#link.counters, session: session.counters, outbox: session.outboxCounters, poll };
   }
 
   close(): void {
@@ -226,10 +227,9 @@ export class Ncp {
   }
 
   #makeOnline(crc32: Crc32, record: (name: string) => RecordSlot): Online | undefined {
-    const { clock, connectivity, random } = this.#options;
+    const { clock, connectivity, random, network, version = FERRY_VERSION } = this.#options;
     if (!connectivity) return undefined;
     const { session } = this.#link;
-    const { version = FERRY_VERSION } = this.#options;
     const targetOf = (offer: Offer) => this.#targetOf(offer);
     const isOwn = (offer: Offer) => targetOf(offer) === "ncp";
     return new Online({
@@ -238,6 +238,7 @@ export class Ncp {
       random: () => random(),
       record,
       connectivity,
+      network,
       identity: () => this.#mcu.identity(version),
       templateName: () => this.#mcu.template?.name,
       pins: {
@@ -254,11 +255,11 @@ export class Ncp {
         runningFor: (offer) => (isOwn(offer) ? { type: this.#ownType, version, build: "" } : this.#mcu.firmware),
       },
       updates: viewOf(this.#updater, this.#selfUpdater, targetOf),
-      onNotTaken: (offer, reason) => this.#tell({ kind: "not-taken", offer, reason }),
+      isProving: () => this.#selfUpdater?.isProving ?? false,
       onCloudAccepted: () => this.onCloudAccepted(),
       onRebootAsked: () => this.#restartBoth(),
       onPhase: (_, lastError) => this.#tell({ kind: "state", state: this.state, ...(lastError ? { lastError } : {}) }),
-      onFault: (detail) => this.#tell({ kind: "fault", detail }),
+      onNews: (news) => this.#tell(news),
     });
   }
 

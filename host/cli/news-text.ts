@@ -32,6 +32,8 @@ export function newsText(news: PlainNews): string | undefined {
       return news.lastError === undefined ? undefined : `no connection: error ${news.lastError}`;
     case "not-taken":
       return `the offer of ${news.offer.version || "?"} is not taken: ${news.reason}`;
+    case "poll-failed":
+      return `no offer from the vendor's server: ${news.problem}`;
     case "gesture":
       return `button: ${news.gesture}`;
     case "fault":

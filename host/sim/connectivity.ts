@@ -9,7 +9,7 @@ import { MQTTS_PORT } from "../../src/cloud/mqtt/downlink.js";
 import { MqttCloud } from "../../src/cloud/mqtt/mqtt-cloud.js";
 import { NativeCloud, TLS_PORTS } from "../../src/cloud/native/native-cloud.js";
 import type { Clock } from "../../src/ports.js";
-import type { ConnectivityOptions } from "../../src/wiring/online.js";
+import type { ConnectivityOptions } from "../../src/wiring/connectivity.js";
 import type { Air } from "./air.js";
 import type { SimCpu } from "./cpu.js";
 import type { SocketBinding } from "./device-socket.js";

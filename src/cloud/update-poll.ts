@@ -7,8 +7,9 @@
  * knows what is under way and what has failed. Polls of a fleet are spread by chance, and a file that has not changed is
  * not sent again (ETag).
  *
- * Fault model: no network, a server that is gone, mute, slow, redirects in rings, or answers anything of any length. A
- * poll ends by an answer, an error, POLL_MS, or FILE_BYTES_MAX; the next comes in its time, whatever became of this one.
+ * Fault model: no network, one that comes and goes, a server that is gone, mute, slow, redirects in rings, or answers
+ * anything of any length. A poll ends by an answer, an error, POLL_MS, or FILE_BYTES_MAX. After one that failed the next
+ * comes sooner than in its time, ever less so: one bad moment should not cost a day, nor an outage make a storm.
  */
 
 import { type ParsedUrl, parseUrl, resolveUrl } from "../base/url.js";
@@ -23,6 +24,8 @@ export const INTERVAL_MS_MAX = 7 * 24 * 3_600_000;
 export const JITTER_SHARE = 0.1;
 /** The first poll comes by chance within this time, or the interval when that is shorter: power came back for all. */
 export const FIRST_POLL_MS_MAX = 5 * 60_000;
+/** After a poll that failed, if the interval is not shorter; twice as long after each further one, up to the interval. */
+export const POLL_RETRY_MS = 5 * 60_000;
 /** For all of a poll, redirects included. */
 export const POLL_MS = 60_000;
 export const POLL_REDIRECTS_MAX = 3;
@@ -47,7 +50,12 @@ export interface UpdatePollOptions {
   isInstalled(offer: Offer): boolean;
   /** Whether now is a bad time: an update is under way, say, and memory is short. The poll is left out then. */
   isBusy?(): boolean;
+  /** Whether an answer is waited for: polls come as often as they may, until there is one. */
+  isUrgent?(): boolean;
   onOffer(offer: Offer): void;
+  /** A file that holds an offer came, or has not changed; before the offer is judged. */
+  onAnswer?(): void;
+  onFailed?(problem: string): void;
 }
 
 export interface UpdatePollCounters {
@@ -68,14 +76,17 @@ export interface UpdatePollCounters {
 
 export class UpdatePoll {
   readonly #options: UpdatePollOptions;
-  readonly #body = new Uint8Array(FILE_BYTES_MAX);
+  /** While the file comes. */
+  #body: Uint8Array | undefined;
   #length = 0;
   #client: HttpClient | undefined;
   #pollTimer: TimerHandle;
   #endTimer: TimerHandle;
   #redirects = 0;
-  /** The file is coming. */
-  #isAnswered = false;
+  /** When the next poll is due, in this life: a network that comes and goes makes no more of them. */
+  #dueMs = 0;
+  /** In a row. */
+  #failures = 0;
   #etag: string | undefined;
   /** What the file said when it came last. */
   #known: { readonly offer: Offer; readonly etag: string | undefined } | undefined;
@@ -106,8 +117,9 @@ export class UpdatePoll {
   /** Idempotent. Nothing is called back from inside. */
   start(): void {
     if (this.#pollTimer !== undefined) return;
-    const { random } = this.#options;
-    this.#pollLater(random() * Math.min(FIRST_POLL_MS_MAX, this.#intervalMs));
+    const { clock, random } = this.#options;
+    const chanceMs = random() * Math.min(FIRST_POLL_MS_MAX, this.#intervalMs);
+    this.#pollLater(Math.max(chanceMs, this.#isUrgent ? 0 : this.#dueMs - clock.now()));
   }
 
   /** Idempotent; nothing is called back any more. */
@@ -117,19 +129,31 @@ export class UpdatePoll {
     this.#hangUp();
   }
 
+  get #isUrgent(): boolean {
+    return this.#options.isUrgent?.() ?? false;
+  }
+
   get #intervalMs(): number {
+    if (this.#isUrgent) return INTERVAL_MS_MIN;
     return Math.min(Math.max(this.#options.intervalMs, INTERVAL_MS_MIN), INTERVAL_MS_MAX);
   }
 
   #pollLater(delayMs: number): void {
     const { clock } = this.#options;
     clock.clear(this.#pollTimer);
+    this.#dueMs = clock.now() + delayMs;
     this.#pollTimer = clock.set(() => this.#poll(), delayMs);
   }
 
+  #pollInItsTime(): void {
+    const regularMs = this.#intervalMs;
+    const retryMs = this.#failures === 0 ? regularMs : POLL_RETRY_MS * 2 ** (this.#failures - 1);
+    this.#pollLater(Math.min(regularMs, retryMs) * (1 + JITTER_SHARE * this.#options.random()));
+  }
+
   #poll(): void {
-    const { clock, random, url, isBusy } = this.#options;
-    this.#pollLater(this.#intervalMs * (1 + JITTER_SHARE * random()));
+    const { clock, url, isBusy } = this.#options;
+    this.#pollInItsTime();
     if (isBusy?.()) {
       this.counters.skipped++;
       return;
@@ -146,8 +170,6 @@ export class UpdatePoll {
     if (typeof target === "string") return this.#fail(`the URL ${target}`);
     const way = target.secure ? this.#options.https : this.#options.http;
     if (!way) return this.#fail("there is no https here");
-    this.#isAnswered = false;
-    this.#length = 0;
     try {
       this.#request(way, target);
     } catch (error) {
@@ -181,7 +203,7 @@ export class UpdatePoll {
       }),
       onDone: own((error: Error | null) => {
         // Without an answer onError is next, and knows why. With one, the connection's end may be the body's.
-        if (!error || this.#isAnswered) this.#onFile(target);
+        if (!error || this.#body) this.#onFile(target);
       }),
     });
   }
@@ -195,14 +217,15 @@ export class UpdatePoll {
     if (status === NOT_MODIFIED && this.#known) return this.#onUnchanged(this.#known.offer);
     if (REDIRECTS.includes(status)) return this.#onRedirect(headers.get("location"), target);
     if (status !== OK) return this.#fail(`${target.host} answered ${status}`);
-    this.#isAnswered = true;
+    this.#body = new Uint8Array(FILE_BYTES_MAX);
+    this.#length = 0;
     this.#etag = headers.get("etag");
   }
 
   #onBytes(bytes: Uint8Array): void {
     if (this.#length + bytes.length > FILE_BYTES_MAX)
       return this.#fail(`the file is longer than ${FILE_BYTES_MAX} bytes`);
-    this.#body.set(bytes, this.#length);
+    this.#body?.set(bytes, this.#length);
     this.#length += bytes.length;
   }
 
@@ -220,11 +243,11 @@ export class UpdatePoll {
   #onUnchanged(offer: Offer): void {
     this.counters.unchanged++;
     this.#hangUp();
-    this.#offer(offer);
+    this.#onOffer(offer);
   }
 
   #onFile(target: ParsedUrl): void {
-    const offer = offerFromJson(this.#body.subarray(0, this.#length));
+    const offer = this.#body && offerFromJson(this.#body.subarray(0, this.#length));
     if (!offer) {
       this.counters.notUnderstood++;
       return this.#fail(`what ${target.host} sent is no offer`);
@@ -232,10 +255,14 @@ export class UpdatePoll {
     this.counters.files++;
     this.#known = { offer: { ...offer, url: resolveUrl(target, offer.url) }, etag: this.#etag };
     this.#hangUp();
-    this.#offer(this.#known.offer);
+    this.#onOffer(this.#known.offer);
   }
 
-  #offer(offer: Offer): void {
+  #onOffer(offer: Offer): void {
+    this.#failures = 0;
+    this.#options.onAnswer?.();
+    if (this.#pollTimer === undefined) return; // stopped meanwhile
+    this.#pollInItsTime();
     if (this.#options.isInstalled(offer)) {
       this.counters.installed++;
       return;
@@ -250,6 +277,9 @@ export class UpdatePoll {
     this.counters.failures++;
     this.#lastProblem = problem;
     this.#hangUp();
+    this.#failures++;
+    this.#pollInItsTime();
+    this.#options.onFailed?.(problem);
   }
 
   #hangUp(): void {
@@ -260,6 +290,7 @@ export class UpdatePoll {
   #leave(): void {
     const client = this.#client;
     this.#client = undefined;
+    this.#body = undefined;
     client?.close();
   }
 }

@@ -4,13 +4,13 @@
  *   not-initialized --initialize--> config <--> idle
  *                          |          | provisioned, or time is up and configured
  *                          v          v
- *                    connecting-net --> connecting-cloud --> connected
+ *                    connecting-net --> connecting-cloud --> connected, or online: there is no cloud
  *                          ^  ^______lost______|______lost______|
  *                          '--- error (after many tries, for a while)
  *
  * Invariants: nothing is on the air before the MCU has initialized; new settings become durable only once the cloud has
  * accepted them, so that a typing error never costs a working device its settings; a token that the cloud refuses leads
- * to config, never to a storm of logins; from each phase but idle and connected a named wait leads on. Ferry never
+ * to config, never to a storm of logins; from each phase but idle, connected and online a named wait leads on. Ferry never
  * restarts to get out of an error (Blynk's NCP does): the MCU would lose it for seconds, and nothing would be better.
  * An update of Ferry itself lies over all phases: the MCU then sees OTA_UPGRADE, whatever goes on below.
  */
@@ -67,6 +67,8 @@ export function stepLifecycle(state: LifecycleState, event: LifecycleEvent): Lif
       return state.phase === "connecting-cloud" ? onTryFailed(state, event.code) : stay(state);
     case "cloud-lost":
       return state.phase === "connected" ? onCloudLost(state) : stay(state);
+    case "cloud-absent":
+      return state.phase === "connecting-cloud" ? onCloudAbsent(state) : stay(state);
     case "timeout":
       return onTimeout(state, event.wait);
   }
@@ -214,18 +216,28 @@ function onNetUp(state: LifecycleState): LifecycleStep {
 
 function onNetLost(state: LifecycleState): LifecycleStep {
   const down: LifecycleState = { ...state, netUp: false, tries: 0 };
+  if (state.phase === "online") return tryNet(down);
   if (state.phase !== "connecting-cloud" && state.phase !== "connected") return stay({ ...state, netUp: false });
   const next = tryNet(down);
   return { state: next.state, effects: [{ do: "stop-cloud" }, ...next.effects] };
 }
 
 function onCloudUp(state: LifecycleState): LifecycleStep {
+  return arrive({ ...state, phase: "connected" }, { do: "wait", wait: "stable", ms: STABLE_MS });
+}
+
+/** Nothing is left to wait for: the network tells when it goes. */
+function onCloudAbsent(state: LifecycleState): LifecycleStep {
+  return arrive({ ...state, phase: "online", tries: 0 }, { do: "stop-waiting" });
+}
+
+function arrive(state: LifecycleState, wait: LifecycleEffect): LifecycleStep {
   const { lastError: _, ...rest } = state;
   const proven: LifecycleEffect[] = state.candidate ? [{ do: "commit-settings" }, { do: "tell-provisioned" }] : [];
   const counted: LifecycleEffect[] = state.skips === 0 ? [] : [{ do: "store-skips", skips: 0 }];
   return {
-    state: { ...rest, phase: "connected", configured: true, candidate: false, skips: 0 },
-    effects: [{ do: "wait", wait: "stable", ms: STABLE_MS }, ...proven, ...counted, { do: "announce" }],
+    state: { ...rest, configured: true, candidate: false, skips: 0 },
+    effects: [wait, ...proven, ...counted, { do: "announce" }],
   };
 }
 

@@ -30,11 +30,13 @@ export type Phase =
   | "connecting-net"
   | "connecting-cloud"
   | "connected"
+  /** There is a network, and no cloud to log in to: the product can do without one. */
+  | "online"
   | "error";
 
 export interface LifecycleState {
   readonly phase: Phase;
-  /** Network and token are stored. */
+  /** A network is stored, and a token where the product cannot do without. */
   readonly configured: boolean;
   /** New settings are being tried and not yet stored: they replace the stored ones when the cloud accepts them. */
   readonly candidate: boolean;
@@ -70,6 +72,8 @@ export type LifecycleEvent =
   | { readonly kind: "cloud-up" }
   | { readonly kind: "cloud-failed"; readonly code: FailureCode }
   | { readonly kind: "cloud-lost" }
+  /** There is no token, and the product can do without. */
+  | { readonly kind: "cloud-absent" }
   | { readonly kind: "timeout"; readonly wait: Wait };
 
 /** At most one of these runs at a time; a new one replaces it, and so does leaving the phase. */

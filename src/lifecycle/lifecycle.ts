@@ -42,7 +42,16 @@ export interface LifecycleNet {
   stop(): void;
 }
 
-export interface LifecycleCloud extends LifecycleNet {
+export interface CloudLinkEvents extends LinkEvents {
+  /** There is none to log in to, and the product can do without. */
+  onAbsent(): void;
+}
+
+export interface LifecycleCloud {
+  /** Calls back later, never from inside. One start at a time. */
+  start(events: CloudLinkEvents): void;
+  /** Idempotent. */
+  stop(): void;
   /** The MCU has named itself anew. */
   refresh(): void;
 }
@@ -54,7 +63,7 @@ export interface LifecycleSetup {
 }
 
 export interface LifecycleSettings {
-  /** Network and token are stored. */
+  /** See the state's member of that name. */
   readonly configured: boolean;
   readonly skips: number;
   storeSkips(skips: number): void;
@@ -233,7 +242,7 @@ export class Lifecycle {
     };
   }
 
-  #cloudEvents(): LinkEvents {
+  #cloudEvents(): CloudLinkEvents {
     const start = ++this.#cloudStart;
     const speak = (event: LifecycleEvent): void => {
       if (start === this.#cloudStart) this.#handle(event);
@@ -242,6 +251,7 @@ export class Lifecycle {
       onUp: () => speak({ kind: "cloud-up" }),
       onFailed: (code) => speak({ kind: "cloud-failed", code }),
       onLost: () => speak({ kind: "cloud-lost" }),
+      onAbsent: () => speak({ kind: "cloud-absent" }),
     };
   }
 

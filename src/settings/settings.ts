@@ -47,6 +47,8 @@ export interface SettingsOptions {
   record(name: string): DurableRecord;
   /** In [0, 1). */
   random(): number;
+  /** Whether the product can do without a cloud, and so without a token. */
+  isTokenOptional?: boolean;
   /** Something was lost or could not be stored: a sentence for people. */
   onFault(detail: string): void;
 }
@@ -96,9 +98,9 @@ export class Settings {
 
   // ---- the way to the cloud -----------------------------------------------------------------------------------
 
-  /** Networks and token are stored. */
+  /** A network is stored, and a token where the product cannot do without. */
   get configured(): boolean {
-    return this.#cloud.value !== undefined && this.#known.length > 0;
+    return (this.#cloud.value !== undefined || this.#options.isTokenOptional === true) && this.#known.length > 0;
   }
 
   /** The networks to try: the candidate's, or all that are known, the last used first. */

@@ -35,8 +35,8 @@ export const REST_KEEP_MS = 15 * 60_000;
 /** Contents that are remembered: the one whose last verdict is longest ago is forgotten. */
 export const CONTENTS_MAX = 8;
 
-/** What is known of an offer. */
-export type OfferFinding = "under way" | "running" | "installed" | "rejected" | "failing" | "any";
+/** What is known of an offer. "coming": an update to the same version, offered from another place, is under way. */
+export type OfferFinding = "under way" | "coming" | "running" | "installed" | "rejected" | "failing" | "any";
 
 export interface OfferRule {
   readonly found: OfferFinding;
@@ -47,6 +47,7 @@ export interface OfferRule {
 
 export const OFFER_RULES: readonly OfferRule[] = deepFreeze<OfferRule[]>([
   { found: "under way", taken: true, answer: "the update goes on, from the new URL if it is another" },
+  { found: "coming", taken: false, answer: "this version is under way already, from another place" },
   { found: "running", taken: false, answer: "already installed: the device names this type and version" },
   { found: "installed", taken: false, answer: "already installed: this image was delivered before" },
   {
@@ -110,9 +111,12 @@ export class OfferBook {
     this.#keepTime();
   }
 
-  /** @param running what the offer's device names of itself, if anything */
-  ruleFor(offer: Offer, running: FirmwareInfo | undefined, isUnderWay: boolean): OfferRule {
-    const found = isUnderWay ? "under way" : this.#find(offer, running);
+  /**
+   * @param running what the offer's device names of itself, if anything
+   * @param seen what the update that is under way, or was the last one, says of it
+   */
+  ruleFor(offer: Offer, running: FirmwareInfo | undefined, seen: OfferFinding | undefined): OfferRule {
+    const found = seen ?? this.#find(offer, running);
     return OFFER_RULES.find((rule) => rule.found === found) as OfferRule;
   }
 
@@ -216,6 +220,15 @@ function outcomeOf(verdict: Verdict): Outcome {
   if (verdict.kind === "succeeded") return "installed";
   if (verdict.kind === "rolled-back") return "rejected";
   return FINAL_CAUSES.includes(verdict.failure.cause) ? "rejected" : "failed";
+}
+
+/**
+ * Whether two offers are of one version, as far as both say: a cloud and a poll may offer it at the same time, each from
+ * its own place, and only one of them with a digest. Where both have one, that has told already (sameContent).
+ */
+export function sameVersion(a: Offer, b: Offer): boolean {
+  if (a.sizeBytes !== b.sizeBytes || (a.sha256 && b.sha256) || (a.md5 && b.md5)) return false;
+  return names(a, b);
 }
 
 /** Whether a device that says this of itself runs what is offered, as far as both say. */

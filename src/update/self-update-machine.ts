@@ -200,7 +200,10 @@ function onTimeout(state: SelfUpdateState, wait: SelfWait): SelfUpdateStep {
   if (wait === "repeat") return proceed({ ...state, isHeld: false });
   if (phase === "confirming") return { state, effects: [{ do: "confirm" }] };
   if (phase !== "trial") return stay(state);
-  const silent = [...(missing.mcu ? ["the MCU did not answer"] : []), ...(missing.cloud ? ["no cloud login"] : [])];
+  const silent = [
+    ...(missing.mcu ? ["the MCU did not answer"] : []),
+    ...(missing.cloud ? ["no cloud login, nor an answer to a poll"] : []),
+  ];
   const detail = `version ${state.build?.version ?? "unknown"} ran and was not confirmed in time: ${silent.join(", ")}`;
   const effects: SelfUpdateEffect[] = [...rememberTrial(state), { do: "revert" }];
   return { state: { ...state, phase: "reverting", failure: failure("restart", "unconfirmed", detail) }, effects };

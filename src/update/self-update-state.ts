@@ -40,7 +40,7 @@ export interface Activity {
 export interface Proofs {
   /** The MCU has initialized, or answered a ping. */
   readonly mcu: boolean;
-  /** The cloud has accepted a login. */
+  /** The cloud has accepted a login; where there is none, the server that is polled instead has answered. */
   readonly cloud: boolean;
 }
 

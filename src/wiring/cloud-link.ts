@@ -8,7 +8,7 @@ import { FailureCode } from "../base/failure-code.js";
 import type { CloudAccess, CloudEvents, CloudIdentity, CloudTransport } from "../cloud/cloud.js";
 import type { Uplink } from "../cloud/uplink.js";
 import type { UplinkSource } from "../cloud/uplink-pump.js";
-import type { LifecycleCloud, LinkEvents } from "../lifecycle/lifecycle.js";
+import type { CloudLinkEvents, LifecycleCloud } from "../lifecycle/lifecycle.js";
 import type { Clock, TimerHandle } from "../ports.js";
 
 export const TIME_REFRESH_MS = 6 * 3_600_000;
@@ -22,6 +22,8 @@ export interface CloudLinkOptions {
   uplink: Uplink;
   /** `undefined` without a token. */
   access(): CloudAccess | undefined;
+  /** Whether it may stay without one. */
+  isOptional: boolean;
   identity(): CloudIdentity;
   news: CloudNews;
   onAccepted(): void;
@@ -40,11 +42,11 @@ export class CloudLink implements LifecycleCloud, UplinkSource {
     options.uplink.join(this);
   }
 
-  start(events: LinkEvents): void {
-    const { clock, transport, uplink, access, news, onAccepted } = this.#options;
+  start(events: CloudLinkEvents): void {
+    const { clock, transport, uplink, access, isOptional, news, onAccepted } = this.#options;
     const place = access();
     if (!place) {
-      clock.set(() => events.onFailed(FailureCode.CONFIG), 0);
+      clock.set(() => (isOptional ? events.onAbsent() : events.onFailed(FailureCode.CONFIG)), 0);
       return;
     }
     transport.start(place, {

@@ -18,6 +18,7 @@ export const STATE_BY_PHASE: Readonly<Record<Phase, number>> = Object.freeze({
   "connecting-net": NcpState.CONNECTING_NET,
   "connecting-cloud": NcpState.CONNECTING_CLOUD,
   connected: NcpState.CONNECTED,
+  online: NcpState.CONNECTED, // to all that there is: an MCU that waits for more would wait for ever
   error: NcpState.ERROR,
 });
 

@@ -9,7 +9,7 @@ import type { Crc32 } from "../base/crc.js";
 import type { FailureCode } from "../base/failure-code.js";
 import type { CloudAccess, CloudIdentity, CloudTransport } from "../cloud/cloud.js";
 import { Uplink } from "../cloud/uplink.js";
-import type { Offer } from "../image/offer.js";
+import type { HttpPorts } from "../download/fetcher.js";
 import { Lifecycle, type LifecycleSetup } from "../lifecycle/lifecycle.js";
 import type { Phase } from "../lifecycle/lifecycle-state.js";
 import type { Clock } from "../ports.js";
@@ -17,38 +17,19 @@ import { DEFAULT_VENDOR, deviceSuffix, hotspotName } from "../provision/hotspot-
 import type { Network } from "../settings/networks.js";
 import { Settings } from "../settings/settings.js";
 import type { DurableRecord } from "../settings/stored-value.js";
-import { type Rtc, WallClock, type WallClockEvent } from "../time/wall-clock.js";
+import { WallClock, type WallClockEvent } from "../time/wall-clock.js";
 import { CloudLink } from "./cloud-link.js";
+import type { ConnectivityOptions } from "./connectivity.js";
 import type { NcpNews } from "./options.js";
 import { PinChanges, type PinChangesOptions } from "./pin-changes.js";
 import { type OfferDesk, StandingOffers } from "./standing-offers.js";
 import { UpdateNarrator, type UpdatesInView } from "./update-narrator.js";
-import { type ReportTarget, UpdateReport } from "./update-report.js";
+import { UpdateReport } from "./update-report.js";
+import { VendorPoll } from "./vendor-poll.js";
 import { Wifi, type WifiPorts } from "./wifi.js";
 
 /** Where Blynk's devices log in unless somebody said otherwise. */
 export const DEFAULT_HOST = "blynk.cloud";
-
-/** How a product gets online. */
-export interface ConnectivityOptions {
-  wifi: WifiPorts;
-  /** Stored at a start at which no network is. */
-  firstNetwork?: Network;
-  cloud: CloudTransport;
-  /** The ways in which a person can give Ferry its settings; absent: only the MCU can (ferry.setNetwork). */
-  setup?: LifecycleSetup;
-  defaultHost?: string;
-  /** How the cloud hears of updates. */
-  report?: ReportTarget;
-  rtc?: Rtc;
-  /** The date as the network tells it: for devices whose cloud does not. */
-  date?: DateSource;
-}
-
-export interface DateSource {
-  /** Calls back later, never from inside, in milliseconds since 1970. */
-  listen(onDate: (unixMs: number) => void): void;
-}
 
 export interface OnlineOptions {
   clock: Clock;
@@ -57,6 +38,8 @@ export interface OnlineOptions {
   /** Opens the two-slot record of that name. */
   record(name: string): DurableRecord;
   connectivity: ConnectivityOptions;
+  /** For the poll. */
+  network: HttpPorts;
   /** What the MCU has named of itself. */
   identity(): CloudIdentity;
   templateName(): string | undefined;
@@ -67,12 +50,14 @@ export interface OnlineOptions {
   onProvisioned(): void;
   offers: OfferDesk;
   updates: UpdatesInView;
-  onNotTaken(offer: Offer, reason: string): void;
+  /** A new build of Ferry has to show that it can be updated again. */
+  isProving(): boolean;
+  /** It can: the cloud, or in its place the vendor's server, has answered. */
   onCloudAccepted(): void;
   /** The cloud asks for a restart. */
   onRebootAsked(): void;
   onPhase(phase: Phase, lastError: FailureCode | undefined): void;
-  onFault(detail: string): void;
+  onNews(news: NcpNews): void;
 }
 
 const NO_SETUP: LifecycleSetup = Object.freeze({ open() {}, close() {} });
@@ -86,14 +71,22 @@ export class Online {
   /** Where offers go that come by themselves. */
   readonly offers: StandingOffers;
   readonly wifi: Wifi;
+  /** Absent where no server is polled. */
+  readonly poll: VendorPoll | undefined;
   readonly #options: OnlineOptions;
   readonly #report: UpdateReport;
   readonly #narrator: UpdateNarrator;
 
   constructor(options: OnlineOptions) {
     this.#options = options;
-    const { clock, connectivity, record, onFault } = options;
-    this.settings = new Settings({ record, random: () => options.random(), onFault });
+    const { clock, connectivity, record, updates } = options;
+    const onFault = (detail: string) => this.#onFault(detail);
+    this.settings = new Settings({
+      record,
+      random: () => options.random(),
+      isTokenOptional: connectivity.poll !== undefined,
+      onFault,
+    });
     this.#storeFirst(connectivity.firstNetwork);
     this.wallClock = new WallClock({
       clock,
@@ -117,20 +110,24 @@ export class Online {
       record: record("report"),
       onFault,
     });
-    this.#narrator = new UpdateNarrator(this.#report, options.updates);
+    this.#narrator = new UpdateNarrator(this.#report, updates);
     this.offers = new StandingOffers({
       clock,
       crc32: options.crc32,
       record: record("offers"),
       desk: options.offers,
+      updates,
       onNotTaken: (offer, reason) => {
-        options.onNotTaken(offer, reason);
+        options.onNews({ kind: "not-taken", offer, reason });
         this.#narrator.onNotTaken(offer, reason);
       },
       onFault,
     });
     connectivity.date?.listen((unixMs) => this.wallClock.setNetworkTime(unixMs));
     this.wifi = this.#makeWifi(connectivity.wifi);
+    const hasCloud = () => this.settings.cloud !== undefined;
+    const { poll } = connectivity;
+    this.poll = poll && new VendorPoll({ ...options, poll, hasCloud, offers: this.offers });
     this.lifecycle = this.#makeLifecycle(cloud);
   }
 
@@ -183,6 +180,7 @@ export class Online {
 
   close(): void {
     this.lifecycle.close();
+    this.poll?.close();
     this.wifi.tests.stop();
     this.wallClock.close();
     this.offers.close();
@@ -193,7 +191,7 @@ export class Online {
   #storeFirst(network: Network | undefined): void {
     if (!network || this.settings.networks.length > 0) return;
     const problem = this.settings.saveNetwork(network);
-    if (problem) this.#options.onFault(`the product's own network was not stored: ${problem}`);
+    if (problem) this.#onFault(`the product's own network was not stored: ${problem}`);
   }
 
   #makeWifi(ports: WifiPorts): Wifi {
@@ -216,7 +214,7 @@ export class Online {
     return new Lifecycle({
       clock,
       random: () => random(),
-      net: this.wifi.net,
+      net: this.poll ? this.poll.alongWith(this.wifi.net) : this.wifi.net,
       cloud,
       setup: connectivity.setup ?? NO_SETUP,
       settings: {
@@ -247,6 +245,7 @@ export class Online {
       transport,
       uplink: this.uplink,
       access: () => this.#access(),
+      isOptional: this.#options.connectivity.poll !== undefined,
       identity: () => identity(),
       onAccepted: () => onCloudAccepted(),
       news: {
@@ -257,7 +256,7 @@ export class Online {
           if (zoneName !== undefined || posixTz !== undefined) this.#learnLocation({ olsonId: zoneName, posixTz });
         },
         onLocation: (latitude, longitude) => this.#learnLocation({ latitude, longitude }),
-        onMetadata: () => {}, // no call of the protocol takes it to the MCU
+        onMetadata: () => {}, // for Edgent's own settings; no call of the protocol takes it to the MCU
         onReboot: () => onRebootAsked(),
         onReconfigure: () => this.lifecycle.startConfig(),
       },
@@ -276,7 +275,6 @@ export class Online {
     olsonId?: string | undefined;
     posixTz?: string | undefined;
   }): void {
-    const { onFault } = this.#options;
     const known = this.settings.location ?? { latitude: "", longitude: "", olsonId: "", posixTz: "" };
     const location = {
       latitude: part.latitude ?? known.latitude,
@@ -285,8 +283,12 @@ export class Online {
       posixTz: part.posixTz ?? known.posixTz,
     };
     const problem = this.settings.saveLocation(location);
-    if (problem) onFault(`the location was not stored: ${problem}`);
+    if (problem) this.#onFault(`the location was not stored: ${problem}`);
     const wrong = this.wallClock.setLocation(location);
-    if (wrong) onFault(`the cloud's time zone ${wrong}`);
+    if (wrong) this.#onFault(`the cloud's time zone ${wrong}`);
+  }
+
+  #onFault(detail: string): void {
+    this.#options.onNews({ kind: "fault", detail });
   }
 }

@@ -2,6 +2,7 @@
 
 import type { Crc32 } from "../base/crc.js";
 import type { FailureCode } from "../base/failure-code.js";
+import type { UpdatePollCounters } from "../cloud/update-poll.js";
 import type { HttpPorts } from "../download/fetcher.js";
 import type { WireClass, WireCounters } from "../frame/wire.js";
 import type { Offer } from "../image/offer.js";
@@ -13,7 +14,7 @@ import type { SessionCounters } from "../rpc/session-counters.js";
 import type { SlotPorts } from "../store/passive-slot.js";
 import type { SelfUpdateNews } from "../update/self-updater.js";
 import type { UpdateNews } from "../update/updater.js";
-import type { ConnectivityOptions } from "./online.js";
+import type { ConnectivityOptions } from "./connectivity.js";
 import type { SelfUpdateOptions } from "./self-update.js";
 
 export const FERRY_VERSION = "0.1.0";
@@ -60,11 +61,15 @@ export type NcpNews =
   | { readonly kind: "initialized"; readonly template: string; readonly firmware: string }
   | { readonly kind: "mcu-lost" }
   /** An offer that came by itself, and why it is left alone. */
-  | { readonly kind: "not-taken"; readonly offer: Offer; readonly reason: string };
+  | { readonly kind: "not-taken"; readonly offer: Offer; readonly reason: string }
+  /** The vendor's server was asked for an offer in vain, and why. */
+  | { readonly kind: "poll-failed"; readonly problem: string };
 
 /** Everything that Ferry counts: users paste it into issues. */
 export interface NcpCounters {
   readonly wire: WireCounters;
   readonly session: SessionCounters;
   readonly outbox: OutboxCounters;
+  /** Where a vendor's server is polled. */
+  readonly poll?: UpdatePollCounters | undefined;
 }

@@ -8,9 +8,10 @@ import type { FirmwareInfo } from "../image/info-tag.js";
 import type { Offer } from "../image/offer.js";
 import type { Clock } from "../ports.js";
 import type { DurableRecord } from "../settings/stored-value.js";
-import { OfferBook } from "../update/offer-book.js";
+import { OfferBook, type OfferFinding, type OfferRule, sameVersion } from "../update/offer-book.js";
 import type { Verdict } from "../update/verdict.js";
 import type { NcpNews } from "./options.js";
+import type { UpdateInView, UpdatesInView } from "./update-narrator.js";
 
 /** What ncp.ts knows of offers. */
 export interface OfferDesk {
@@ -27,6 +28,7 @@ export interface StandingOffersOptions {
   crc32: Crc32;
   record: DurableRecord;
   desk: OfferDesk;
+  updates: UpdatesInView;
   onNotTaken(offer: Offer, reason: string): void;
   onFault(detail: string): void;
 }
@@ -42,9 +44,15 @@ export class StandingOffers {
 
   take(offer: Offer): void {
     const { desk, onNotTaken } = this.#options;
-    const rule = this.#book.ruleFor(offer, desk.runningFor(offer), desk.isUnderWay(offer));
+    const rule = this.#ruleFor(offer);
     const problem = rule.taken ? desk.take(offer) : rule.answer;
     if (problem !== undefined) onNotTaken(offer, problem);
+  }
+
+  /** Whether the device runs it, or has got it before: nothing to speak of, where it is offered for good. */
+  isInstalled(offer: Offer): boolean {
+    const { found } = this.#ruleFor(offer);
+    return found === "running" || found === "installed";
   }
 
   onNews(news: NcpNews): void {
@@ -59,4 +67,24 @@ export class StandingOffers {
   close(): void {
     this.#book.close();
   }
+
+  #ruleFor(offer: Offer): OfferRule {
+    const running = this.#options.desk.runningFor(offer);
+    return this.#book.ruleFor(offer, running, this.#seenOf(offer, running?.version ?? ""));
+  }
+
+  /** What comes from two places at once, from one of them perhaps without a digest, is one update all the same. */
+  #seenOf(offer: Offer, runningVersion: string): OfferFinding | undefined {
+    const { desk, updates } = this.#options;
+    if (desk.isUnderWay(offer)) return "under way";
+    const view = [updates.mcu, updates.own].find((known) => known.offer && sameVersion(known.offer, offer));
+    if (!view) return undefined;
+    if (!view.verdict) return isStuck(view) ? undefined : "coming";
+    return view.verdict.kind === "succeeded" && runningVersion === "" ? "installed" : undefined;
+  }
+}
+
+/** It cannot go on from its own place now: the other may be better. */
+function isStuck({ staging }: UpdateInView): boolean {
+  return staging === "held" || staging === "failed" || staging === "refused";
 }

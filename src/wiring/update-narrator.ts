@@ -2,12 +2,16 @@
 
 import type { Offer } from "../image/offer.js";
 import type { Target } from "../image/target.js";
+import type { SelfPhase } from "../update/self-update-state.js";
+import type { Phase, StagingPhase } from "../update/update-machine.js";
 import type { Verdict } from "../update/verdict.js";
 import type { NcpNews } from "./options.js";
 import type { ReportedDevice, ReportedStep, UpdateReport } from "./update-report.js";
 
 /** An update, under way or ended, as its updater knows it. */
-interface UpdateInView {
+export interface UpdateInView {
+  readonly phase?: Phase | SelfPhase;
+  readonly staging?: StagingPhase;
   readonly offer?: Offer;
   readonly verdict?: Verdict;
 }
