@@ -1,5 +1,7 @@
 import { assert } from "chai";
-import { DEFAULTS, parseConfig } from "../src/device/config.js";
+import { DEFAULT_USER, isTopicPrefix } from "../src/cloud/mqtt/mqtt-cloud.js";
+import { INTERVAL_MS_MAX, INTERVAL_MS_MIN } from "../src/cloud/update-poll.js";
+import { DEFAULTS, forDevice, parseConfig } from "../src/device/config.js";
 
 describe("A product's configuration", () => {
   it("need not be there", () => {
@@ -43,6 +45,23 @@ describe("A product's configuration", () => {
         { cloud: { pinNames: { "5": "" } } },
         "config.ferry.cloud.pinNames must have numbers to 65535, and texts of 1 to 64",
       ],
+      [{ cloud: { user: "" } }, "config.ferry.cloud.user must be a text of 1 to 64 characters"],
+      [{ cloud: { clientId: 7 } }, "config.ferry.cloud.clientId must be a text of 0 to 64 characters"],
+      ...["plant/+/", "plant/#", "$share/x/", "p l/", `${"x".repeat(53)}{mac}`, 7].map(
+        (topicPrefix) =>
+          [
+            { cloud: { topicPrefix } },
+            "config.ferry.cloud.topicPrefix must be a text of 0 to 64 of A-Z a-z 0-9 _ . - / and {mac}",
+          ] as const,
+      ),
+      [{ cloud: { batchesGroups: 1 } }, "config.ferry.cloud.batchesGroups must be true or false"],
+      [{ poll: { url: 7 } }, "config.ferry.poll.url must be a URL"],
+      [
+        { poll: { url: "ftp://x.example/a" } },
+        'config.ferry.poll.url must be a URL: it is neither http:// nor https://: "ftp://x.example/a"',
+      ],
+      [{ poll: { intervalMinutes: 0 } }, "config.ferry.poll.intervalMinutes must be an integer from 1 to 10080"],
+      [{ poll: { intervalMinutes: 10_081 } }, "config.ferry.poll.intervalMinutes must be an integer from 1 to 10080"],
       [{ report: { vpin: 65_536 } }, "config.ferry.report.vpin must be an integer from -1 to 65535"],
       [{ "uart.port": 1 }, "config.ferry.uart.port is not known"],
       [{ constructor: 1 }, "config.ferry.constructor is not known"],
@@ -55,7 +74,17 @@ describe("A product's configuration", () => {
   it("takes all that there is to choose", () => {
     const given = {
       takenPins: { "25": "the relay" },
-      cloud: { transport: "mqtt" as const, host: "broker.example", allowPlain: true, pinNames: { "5": "temperature" } },
+      cloud: {
+        transport: "mqtt" as const,
+        host: "broker.example",
+        allowPlain: true,
+        pinNames: { "5": "temperature" },
+        user: "pump-{mac}",
+        clientId: "pump",
+        topicPrefix: "devices/pump-{mac}/",
+        batchesGroups: true,
+      },
+      poll: { url: "https://updates.example/pump.json", intervalMinutes: 1_440 },
       report: { event: "update", metadata: "update", vpin: 127 },
       authority: "ca.der",
     };
@@ -72,6 +101,32 @@ describe("A product's configuration", () => {
     }
     assert.deepEqual(parseConfig({ updateKey: "04".repeat(65) }).config.updateKey, new Uint8Array(65).fill(4));
     assert.equal(parseConfig({ updateKey: "" }).config.updateKey, "none");
+  });
+
+  it("has bounds for poll and topics that are those of what takes them", () => {
+    const { poll } = parseConfig({ poll: { intervalMinutes: 10_080 } }).config;
+    assert.equal(poll.intervalMinutes * 60_000, INTERVAL_MS_MAX);
+    assert.equal(60_000, INTERVAL_MS_MIN);
+    for (const topicPrefix of ["", "a/b/", "devices/pump-7/", "x".repeat(64), "x".repeat(65), "a#", "+/b/", "ä/"]) {
+      const isTaken = parseConfig({ cloud: { topicPrefix } }).problems.length === 0;
+      assert.equal(isTaken, isTopicPrefix(topicPrefix), topicPrefix);
+    }
+    assert.equal(DEFAULTS.cloud.user, DEFAULT_USER);
+  });
+
+  it("names each device of a build after its Wi-Fi address where it asks for that", () => {
+    assert.equal(
+      forDevice("devices/{mac}/", () => "0A:1B:2C:3D:4E:5F"),
+      "devices/0a1b2c3d4e5f/",
+    );
+    assert.equal(
+      forDevice("{mac}", () => undefined),
+      "000000000000",
+    );
+    assert.equal(
+      forDevice("device", () => assert.fail("the radio was started for nothing")),
+      "device",
+    );
   });
 
   it("keeps its sound values beside a bad one", () => {

@@ -29,7 +29,7 @@ import { makeMqttClientClass } from "./cloud/mqtt/client.js";
 import { MqttCloud } from "./cloud/mqtt/mqtt-cloud.js";
 import { NativeCloud } from "./cloud/native/native-cloud.js";
 import { SdkClock } from "./device/clock.js";
-import { type DeviceConfig, NOT_CONNECTED, parseConfig } from "./device/config.js";
+import { type DeviceConfig, forDevice, NOT_CONNECTED, parseConfig } from "./device/config.js";
 import { DateKeeper } from "./device/date.js";
 import { resetReasonOf } from "./device/reset-reason.js";
 import { makeSocketClass, type SdkTcpClass } from "./device/socket.js";
@@ -44,6 +44,7 @@ import { EspSlots } from "./native/slots.js";
 import { TlsConnection } from "./native/tls.js";
 import { makeNativeWire } from "./native/wire.js";
 import { Ncp } from "./ncp.js";
+import { readMac } from "./network/mac.js";
 import { ESP32_C3_PINS, ESP32_PINS, ESP32_S3_PINS, type PinMap } from "./panel/pins.js";
 import type { DigitalClass, LedStripClass, PwmClass } from "./panel/ports.js";
 import type { Clock, DigestClass, Directory, Io, KeyValue, SerialClass, SocketClass, Updater } from "./ports.js";
@@ -147,11 +148,12 @@ function makeConnectivity(clock: Clock, config: DeviceConfig, date: DateKeeper, 
     radio: new EspRadio(),
     onUp: () => date.ask(),
   });
-  const { wifi, cloud, report } = config;
+  const { wifi, cloud, poll, report } = config;
   return {
     wifi: { station: { io: Wifi }, accessPoint: { io: AccessPoint }, socket: sockets.plain },
     ...(wifi.ssid === "" ? {} : { firstNetwork: networkOf(wifi) }),
-    cloud: makeCloud(clock, cloud, sockets),
+    cloud: makeCloud(clock, cloud, sockets, () => readMac({ io: Wifi })),
+    ...(poll.url === "" ? {} : { poll: { url: poll.url, intervalMs: poll.intervalMinutes * 60_000 } }),
     date,
     ...(cloud.host === "" ? {} : { defaultHost: cloud.host }),
     report: {
@@ -167,8 +169,13 @@ function networkOf({ ssid, password }: DeviceConfig["wifi"]) {
   return password === "" ? { ssid } : { ssid, psk: password };
 }
 
-function makeCloud(clock: Clock, config: DeviceConfig["cloud"], { plain, tls }: Sockets): CloudTransport {
-  const { transport, allowPlain, pinNames } = config;
+function makeCloud(
+  clock: Clock,
+  config: DeviceConfig["cloud"],
+  { plain, tls }: Sockets,
+  mac: () => string | undefined,
+): CloudTransport {
+  const { transport, allowPlain, pinNames, user, clientId, topicPrefix, batchesGroups } = config;
   if (transport === "native") return new NativeCloud({ clock, tls, ...(allowPlain ? { plain } : {}) });
   const over = (socket: Io<SocketClass>) => ({ io: makeMqttClientClass({ clock, socket }) });
   return new MqttCloud({
@@ -176,6 +183,10 @@ function makeCloud(clock: Clock, config: DeviceConfig["cloud"], { plain, tls }: 
     tls: over(tls),
     ...(allowPlain ? { plain: over(plain) } : {}),
     pinNames: Object.entries(pinNames).map(([pin, name]) => [Number(pin), name]),
+    user: forDevice(user, mac),
+    clientId: forDevice(clientId, mac),
+    topicPrefix: forDevice(topicPrefix, mac),
+    batchesGroups,
   });
 }
 
@@ -192,7 +203,7 @@ function makePanelPorts({ uart, takenPins }: DeviceConfig, chipId: number): Pane
   };
 }
 
-/** A new build stays when the MCU has answered and the cloud has let it in, which brought it. */
+/** A new build stays when the MCU has answered, and whoever brings the next one: the cloud, or else the poll's server. */
 function makeSelfUpdate(chipId: number, key: Uint8Array | "none"): SelfUpdateOptions {
   const verifyP256 = makeVerifyP256({ Ecdsa: ECDSA, Curve, Point: ECPoint });
   return {

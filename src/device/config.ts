@@ -10,6 +10,7 @@
  */
 
 import { deepFreeze } from "../base/freeze.js";
+import { parseUrl } from "../base/url.js";
 import { parseUpdateKey, type UpdateKey } from "./update-key.js";
 
 /** Numbers, as text, to names for people or for a broker: { "5": "temperature" }. */
@@ -41,7 +42,17 @@ export interface DeviceConfig {
     readonly allowPlain: boolean;
     /** What MQTT calls the datastreams of single pins; "V" and the number for the others. */
     readonly pinNames: NumberedNames;
+    /** Whom an MQTT broker knows the device as; Blynk's know all as "device". Like the next two for forDevice(). */
+    readonly user: string;
+    /** The broker makes one up when empty. */
+    readonly clientId: string;
+    /** Where each MQTT topic begins. */
+    readonly topicPrefix: string;
+    /** Whether the values of a group are one MQTT message: the datastreams must have the values' types then. */
+    readonly batchesGroups: boolean;
   };
+  /** A server of the vendor's own that is asked for updates. None without a URL. */
+  readonly poll: { readonly url: string; readonly intervalMinutes: number };
   /** How the cloud hears of updates: an event's code, a metadata field, a virtual pin (NOT_CONNECTED: none). */
   readonly report: { readonly event: string; readonly metadata: string; readonly vpin: number };
   /** Host name of a time server: TLS needs the date. */
@@ -70,7 +81,17 @@ export const DEFAULTS: DeviceConfig = deepFreeze<DeviceConfig>({
   },
   takenPins: {},
   wifi: { ssid: "", password: "" },
-  cloud: { transport: "native", host: "", allowPlain: false, pinNames: {} },
+  cloud: {
+    transport: "native",
+    host: "",
+    allowPlain: false,
+    pinNames: {},
+    user: "device",
+    clientId: "",
+    topicPrefix: "",
+    batchesGroups: false,
+  },
+  poll: { url: "", intervalMinutes: 60 },
   report: { event: "", metadata: "", vpin: NOT_CONNECTED },
   timeServer: "pool.ntp.org",
   authority: "",
@@ -79,6 +100,13 @@ export const DEFAULTS: DeviceConfig = deepFreeze<DeviceConfig>({
 
 const GPIO_MAX = 48;
 const VPIN_MAX = 0xffff;
+/** A week: see cloud/update-poll.ts. */
+const INTERVAL_MINUTES_MAX = 7 * 24 * 60;
+/** In texts that are to be another for each device: its Wi-Fi address, as "0a1b2c3d4e5f". */
+const MAC_PLACE = "{mac}";
+const MAC_LETTERS = 12;
+/** See cloud/mqtt/mqtt-cloud.ts, which takes no other. */
+const TOPIC_PREFIX = /^[A-Za-z0-9_./-]{0,64}$/;
 /** What the ESP32's UART divides its clock down to, and up to. */
 const BAUD_MIN = 1_200;
 const BAUD_MAX = 5_000_000;
@@ -89,6 +117,8 @@ type Rule =
   | { readonly kind: "text"; readonly min: number; readonly max: number }
   | { readonly kind: "flag" }
   | { readonly kind: "key" }
+  | { readonly kind: "url" }
+  | { readonly kind: "prefix" }
   | { readonly kind: "choice"; readonly values: readonly string[] }
   | { readonly kind: "names"; readonly max: number; readonly length: number };
 
@@ -110,6 +140,12 @@ const RULES: Readonly<Record<string, Rule>> = deepFreeze({
   "cloud.host": text(0, 253),
   "cloud.allowPlain": { kind: "flag" },
   "cloud.pinNames": { kind: "names", max: VPIN_MAX, length: 64 },
+  "cloud.user": text(1, 64),
+  "cloud.clientId": text(0, 64),
+  "cloud.topicPrefix": { kind: "prefix" },
+  "cloud.batchesGroups": { kind: "flag" },
+  "poll.url": { kind: "url" },
+  "poll.intervalMinutes": integer(1, INTERVAL_MINUTES_MAX),
   "report.event": text(0, 64),
   "report.metadata": text(0, 64),
   "report.vpin": integer(NOT_CONNECTED, VPIN_MAX),
@@ -128,6 +164,13 @@ export function parseConfig(given: unknown): ParsedConfig {
   const problems: string[] = [];
   const config = merge(DEFAULTS, given ?? {}, "", problems) as DeviceConfig;
   return { config, problems };
+}
+
+/** One build is for many devices, and a broker may know each by a name. @param readMac "0A:1B:2C:3D:4E:5F" */
+export function forDevice(text: string, readMac: () => string | undefined): string {
+  if (!text.includes(MAC_PLACE)) return text;
+  const mac = readMac()?.replaceAll(":", "").toLowerCase() ?? "0".repeat(MAC_LETTERS);
+  return text.replaceAll(MAC_PLACE, mac);
 }
 
 /** The defaults' shape, with the given values where they pass. */
@@ -166,6 +209,12 @@ function problemOf(value: unknown, rule: Rule): string | undefined {
       return parseUpdateKey(value) === "unusable"
         ? "must be a public key: 130 hexadecimal digits that begin with 04"
         : undefined;
+    case "url":
+      return urlProblem(value);
+    case "prefix":
+      return typeof value === "string" && TOPIC_PREFIX.test(forDevice(value, () => undefined))
+        ? undefined
+        : `must be a text of 0 to 64 of A-Z a-z 0-9 _ . - / and ${MAC_PLACE}`;
     case "names":
       return isNames(value, rule) ? undefined : `must have numbers to ${rule.max}, and texts of 1 to ${rule.length}`;
   }
@@ -181,6 +230,13 @@ function isInteger(value: unknown, { min, max }: { min: number; max: number }): 
 
 function isText(value: unknown, { min, max }: { min: number; max: number }): boolean {
   return typeof value === "string" && value.length >= min && value.length <= max;
+}
+
+/** An empty one is none. */
+function urlProblem(value: unknown): string | undefined {
+  if (typeof value !== "string") return "must be a URL";
+  const parsed = value === "" ? undefined : parseUrl(value);
+  return typeof parsed === "string" ? `must be a URL: it ${parsed}` : undefined;
 }
 
 function isNames(value: unknown, { max, length }: { max: number; length: number }): boolean {
