@@ -48,6 +48,12 @@ describe("The emulator's command line", () => {
     assert.deepEqual(parseOptions(["--wifi", "cafe"]).wifi, { ssid: "cafe", password: undefined });
   });
 
+  it("speaks to a cloud natively or over MQTT, and polls a URL", () => {
+    assert.deepInclude(parseOptions([]), { cloud: "native", poll: undefined });
+    const url = "http://192.168.1.2:8000/pump.json";
+    assert.deepInclude(parseOptions(["--cloud", "mqtt", "--poll", url]), { cloud: "mqtt", poll: url });
+  });
+
   it("traces to standard error, or to a file behind an equals sign", () => {
     assert.strictEqual(parseOptions([]).trace, undefined);
     assert.strictEqual(parseOptions(["--trace"]).trace, "");
@@ -66,6 +72,8 @@ describe("The emulator's command line", () => {
       [["--state"], "--state needs a value"],
       [["--offer="], "--offer needs a value"],
       [["--wifi", ""], "--wifi needs a value"],
+      [["--cloud", "http"], '--cloud "http" is unknown: use native or mqtt'],
+      [["--poll", "pump.json"], '--poll "pump.json" is no URL'],
     ] as const) {
       assert.throws(() => parseOptions(args), BadInput, complaint);
     }

@@ -63,7 +63,7 @@ async function emulate(argv: readonly string[]): Promise<number> {
     const line = await openLine(options);
     const clock = new PacedClock();
     const network = new SwitchableNetwork({ clock, trust: rootCertificates });
-    const { baud, anyBaud, wifi } = options;
+    const { baud, anyBaud, wifi, cloud, poll } = options;
     const emulator = new Emulator({
       clock,
       network,
@@ -71,9 +71,11 @@ async function emulate(argv: readonly string[]): Promise<number> {
       storage,
       anyBaud,
       wifi,
+      cloud,
       onEvent,
       seed: randomInt(SEED_MAX),
       ...(baud ? { initialBaud: baud } : {}),
+      ...(poll === undefined ? {} : { poll }),
       ...(offers ? { offers } : {}),
       ...(folder ? { folder } : {}),
       ...(trace ? { trace } : {}),

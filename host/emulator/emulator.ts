@@ -27,13 +27,7 @@ import type { Offers } from "./offers.js";
 import type { RealLine } from "./real-line.js";
 import type { StateFolder } from "./state-folder.js";
 import type { SwitchableNetwork } from "./switchable-network.js";
-
-/** The access point around the emulated board. */
-export interface HomeNetwork {
-  readonly ssid: string;
-  /** `undefined`: open. */
-  readonly password: string | undefined;
-}
+import { type WayOnlineOptions, wayOnline } from "./way-online.js";
 
 /** What happens, besides what is said on the line. */
 export type EmulatorEvent =
@@ -50,13 +44,11 @@ export type EmulatorEvent =
   /** What somebody wanted, and why it cannot be. */
   | { readonly source: "line" | "offer" | "button" | "storage"; readonly problem: string };
 
-export interface EmulatorOptions {
+export interface EmulatorOptions extends WayOnlineOptions {
   readonly clock: PacedClock;
   readonly network: SwitchableNetwork;
   readonly line: RealLine;
   readonly storage: SimStorage;
-  /** Behind it is this computer's network. Firmware on offer is downloaded without it as well. */
-  readonly wifi: HomeNetwork;
   /** Where Ferry's UART begins. */
   readonly initialBaud?: number;
   /** The far end's rate does not matter. */
@@ -119,7 +111,7 @@ export class Emulator {
       storage,
       seed,
       pins,
-      online: { air: this.#air },
+      online: wayOnline(this.#air, options),
       uart: this.uart.a,
       overrides: {
         Digest: NodeDigest,

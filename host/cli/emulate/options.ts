@@ -1,8 +1,10 @@
 /** The emulator's command line: what it takes, and what is wrong with it. */
 
+import { parseUrl } from "../../../src/base/url.js";
 import { BAUD_MAX, BAUD_MIN, INITIAL_BAUD } from "../../../src/mcu/link.js";
 import { printable } from "../../../src/store/partition-rules.js";
-import type { HomeNetwork } from "../../emulator/emulator.js";
+import type { HomeNetwork } from "../../emulator/way-online.js";
+import type { CloudProtocol } from "../../sim/connectivity.js";
 import { BadInput, numberOf, sortArguments } from "../arguments.js";
 
 const WIFI_DEFAULT = "home:password";
@@ -22,6 +24,10 @@ Where the UART comes out:
 What it works with:
   --wifi NAME:PW   the access point around it (default ${WIFI_DEFAULT}); without ":PW" an open one. Behind it is this
                    computer's network, with the cloud that the MCU has named
+  --cloud NAME     what it speaks to that cloud: native (default), Blynk's own protocol, or mqtt; over TLS, but for
+                   MQTT at port 1883
+  --poll URL       a file that offers updates (docs/cloud.md), asked for once a minute. Ferry then joins the access point
+                   by itself, and needs no cloud
   --offer WHAT     firmware for the MCU: a file, a folder (its newest file), or an http(s) URL. It is offered when the
                    MCU has initialized, unless it runs that version, and again at the key o
   --state DIR      a folder that keeps flash, files and settings, so that the next start is a reboot
@@ -52,6 +58,9 @@ export interface EmulateOptions {
   readonly baud: number | undefined;
   readonly anyBaud: boolean;
   readonly wifi: HomeNetwork;
+  readonly cloud: CloudProtocol;
+  /** A URL. */
+  readonly poll: string | undefined;
   /** A path or a URL. */
   readonly offer: string | undefined;
   readonly state: string | undefined;
@@ -67,6 +76,8 @@ const GRAMMAR = {
     "--tcp": undefined,
     "--baud": undefined,
     "--wifi": undefined,
+    "--cloud": undefined,
+    "--poll": undefined,
     "--offer": undefined,
     "--state": undefined,
     "--trace": "",
@@ -95,6 +106,8 @@ export function parseOptions(argv: readonly string[]): EmulateOptions {
     baud: numberOf("--baud", values.get("--baud"), BAUD_MIN, BAUD_MAX),
     anyBaud,
     wifi: homeOf(values.get("--wifi") ?? WIFI_DEFAULT),
+    cloud: cloudOf(values.get("--cloud") ?? "native"),
+    poll: pollOf(values.get("--poll")),
     offer: values.get("--offer"),
     state: values.get("--state"),
     trace: values.get("--trace"),
@@ -113,6 +126,16 @@ function outletOf(port: string | undefined, tcp: string | undefined, isPty: bool
 function homeOf(text: string): HomeNetwork {
   const at = text.indexOf(":");
   return at < 0 ? { ssid: text, password: undefined } : { ssid: text.slice(0, at), password: text.slice(at + 1) };
+}
+
+function cloudOf(name: string): CloudProtocol {
+  if (name === "native" || name === "mqtt") return name;
+  throw new BadInput(`--cloud "${printable(name)}" is unknown: use native or mqtt`);
+}
+
+function pollOf(url: string | undefined): string | undefined {
+  if (url === undefined || typeof parseUrl(url) !== "string") return url;
+  throw new BadInput(`--poll "${printable(url)}" is no URL: give one like http://192.168.1.2:8000/pump.json`);
 }
 
 /** An IPv6 address stands in brackets. */
