@@ -12,7 +12,8 @@ import { invokeOf, onewayOf, RpcBench, refusalOf, resultOf } from "./support/rpc
 
 const ok = (id: number): string => toHex(resultOf("ncp.reboot", id, { ok: true }));
 const refused = (id: number, status: number): string => toHex(refusalOf(id, status));
-const eventOf = (state: number): string => toHex(onewayOf("client.blynkStateChange", { state }));
+const eventOf = (event: number): string => toHex(onewayOf("client.processEvent", { event }));
+const stateOf = (state: number): string => toHex(onewayOf("client.blynkStateChange", { state }));
 
 /** The counters that are not zero. */
 function counted({ session }: RpcBench): Partial<SessionCounters> {
@@ -519,13 +520,13 @@ describe("an answer that comes later", () => {
   it("holds events back until it has left, for a blocked MCU handles each on its stack", () => {
     start(5);
     start(6);
-    bench.session.notify("client.blynkStateChange", { state: NcpState.CONNECTED });
+    bench.session.notifyState(NcpState.CONNECTED);
     assert.deepEqual(bench.takeSent(), []);
     replies[0]?.({ ok: true });
     assert.deepEqual(bench.takeSent(), [ok(5)], "another is owed still");
     replies[1]?.({ ok: true });
     bench.release();
-    assert.deepEqual(bench.takeSent(), [ok(6), eventOf(NcpState.CONNECTED)]);
+    assert.deepEqual(bench.takeSent(), [ok(6), stateOf(NcpState.CONNECTED)]);
   });
 
   it("does not hold back calls of Ferry's own", () => {
@@ -546,18 +547,18 @@ describe("an answer that comes later", () => {
     bench.serve({ "ncp.reboot": { later: (_, __, reply) => reply({ ok: true }) } });
     bench.receive(invokeOf("ncp.reboot", 2, {}));
     bench.takeSent();
-    bench.session.notify("client.blynkStateChange", { state: 1 });
+    bench.session.notify("client.processEvent", { event: 1 });
     assert.deepEqual(bench.takeSent(), [eventOf(1)]);
   });
 
   it("is void once the MCU has restarted, and owes nothing then", () => {
     start(5);
-    bench.session.notify("client.blynkStateChange", { state: 1 });
+    bench.session.notify("client.processEvent", { event: 1 });
     bench.session.forgetPeer();
     replies[0]?.({ ok: true });
     assert.deepEqual(bench.takeSent(), [], "neither the answer nor the event of the earlier life");
-    bench.session.notify("client.blynkStateChange", { state: 2 });
-    assert.deepEqual(bench.takeSent(), [eventOf(2)]);
+    bench.session.notifyState(NcpState.CONFIG);
+    assert.deepEqual(bench.takeSent(), [stateOf(NcpState.CONFIG)]);
     start(6);
     replies[1]?.({ ok: true });
     assert.deepEqual(bench.takeSent(), [ok(6)]);
@@ -566,7 +567,7 @@ describe("an answer that comes later", () => {
   it("is not owed by a handler that forgets the MCU's earlier life and does not answer", () => {
     bench.serve({ "blynk.initialize": { later: () => bench.session.forgetPeer() } });
     bench.receive(invokeOf("blynk.initialize", 6, { templateId: "TMPL", templateName: "" }));
-    bench.session.notify("client.blynkStateChange", { state: 1 });
+    bench.session.notify("client.processEvent", { event: 1 });
     assert.deepEqual(bench.takeSent(), [eventOf(1)]);
   });
 
@@ -576,7 +577,7 @@ describe("an answer that comes later", () => {
         later: (_, __, reply) => {
           bench.session.forgetPeer();
           reply({ ok: true });
-          bench.session.notify("client.blynkStateChange", { state: 1 });
+          bench.session.notify("client.processEvent", { event: 1 });
         },
       },
     });
@@ -608,7 +609,7 @@ describe("a session whose MCU restarts", () => {
     ping(bench);
     bench.session.prepare("client.otaUpdateFinish", {});
     bench.session.invokePrepared("client.otaUpdateFinish", () => {});
-    bench.session.notify("client.blynkStateChange", { state: 1 });
+    bench.session.notify("client.processEvent", { event: 1 });
     bench.receive(invokeOf("ncp.ping", 1, {}));
     bench.session.forgetPeer();
     bench.releaseAll();
@@ -637,13 +638,14 @@ describe("a session whose wire is busy", () => {
     bench.serve({ "ncp.ping": () => ({}) });
   });
 
-  it("sends RESULTs first, then calls, then events, each kind in its order, one a frame", () => {
-    for (const state of [1, 2]) bench.session.notify("client.blynkStateChange", { state });
+  it("sends RESULTs first, then calls, then the state, then events, each kind in its order, one a frame", () => {
+    for (const event of [1, 2]) bench.session.notify("client.processEvent", { event });
+    bench.session.notifyState(NcpState.CONFIG);
     ping(bench);
     ping(bench);
     for (const id of [8, 9]) bench.receive(invokeOf("ncp.ping", id, {}));
     const order: string[] = [];
-    for (let i = 0; i < 7; i++) {
+    for (let i = 0; i < 8; i++) {
       bench.release();
       order.push(...bench.takeSent());
     }
@@ -652,13 +654,14 @@ describe("a session whose wire is busy", () => {
       refused(9, RpcStatus.OK),
       toHex(invokeOf("mcu.ping", 1, {})),
       toHex(invokeOf("mcu.ping", 2, {})),
+      stateOf(NcpState.CONFIG),
       eventOf(1),
       eventOf(2),
     ]);
   });
 
   it("lets a RESULT overtake what waits already", () => {
-    bench.session.notify("client.blynkStateChange", { state: 1 });
+    bench.session.notify("client.processEvent", { event: 1 });
     ping(bench);
     bench.release();
     bench.receive(invokeOf("ncp.ping", 8, {}));
@@ -691,13 +694,41 @@ describe("a session whose wire is busy", () => {
 
   it("keeps sixteen events, drops the oldest for newer ones, and counts them", () => {
     const count = EVENTS_QUEUED_MAX + 4;
-    for (let state = 0; state < count; state++) bench.session.notify("client.blynkStateChange", { state });
+    for (let event = 0; event < count; event++) bench.session.notify("client.processEvent", { event });
     assert.deepInclude(bench.session.outboxCounters, { eventsDropped: 4 });
     bench.releaseAll();
     assert.deepEqual(
       bench.takeSent(),
       Array.from({ length: EVENTS_QUEUED_MAX }, (_, i) => eventOf(i + 4)),
     );
+  });
+
+  it("tells the latest state alone, and no number of events takes its place", () => {
+    bench.session.notifyState(NcpState.CONNECTING_NET);
+    for (let event = 0; event < EVENTS_QUEUED_MAX; event++) bench.session.notify("client.processEvent", { event });
+    bench.session.notifyState(NcpState.CONNECTED);
+    for (let event = 0; event < 4; event++) bench.session.notify("client.processEvent", { event });
+    assert.isFalse(bench.session.canNotifySoon);
+    bench.releaseAll();
+    const sent = bench.takeSent();
+    assert.equal(sent[0], stateOf(NcpState.CONNECTED));
+    assert.lengthOf(sent, 1 + EVENTS_QUEUED_MAX);
+    assert.notInclude(sent.slice(1), sent[0]);
+    assert.deepInclude(bench.session.outboxCounters, { eventsDropped: 4 });
+  });
+
+  it("sends RESULTs alone while it is told so, and the rest afterwards", () => {
+    bench.session.resultsOnly = true;
+    bench.session.notify("client.processEvent", { event: 1 });
+    bench.session.notifyState(NcpState.CONFIG);
+    ping(bench);
+    bench.receive(invokeOf("ncp.ping", 8, {}));
+    bench.releaseAll();
+    assert.deepEqual(bench.takeSent(), [refused(8, RpcStatus.OK)]);
+    assert.isFalse(bench.session.canNotifySoon);
+    bench.session.resultsOnly = false;
+    bench.releaseAll();
+    assert.deepEqual(bench.takeSent(), [toHex(invokeOf("mcu.ping", 1, {})), stateOf(NcpState.CONFIG), eventOf(1)]);
   });
 
   it("sends what a caller gave it, though the caller's bytes change meanwhile", () => {

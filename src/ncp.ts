@@ -210,7 +210,7 @@ export class Ncp {
       mayBeSilent: () => this.#updater.mcuMayBeSilent,
       tellState: () => {
         const { state } = this;
-        if (!this.#selfUpdater?.isProving) this.#link.session.notify("client.blynkStateChange", { state });
+        if (!this.#selfUpdater?.isProving) this.#link.session.notifyState(state);
       },
       onAdopted: () => this.#updater.onMcuAdopted(),
     });
@@ -334,7 +334,7 @@ export class Ncp {
   /** An MCU that has not initialized is left alone: a Zephyr host would begin to, for ever. */
   #announce(): void {
     this.#showState();
-    if (this.#initialized) this.#link.session.notify("client.blynkStateChange", { state: this.state });
+    if (this.#initialized) this.#link.session.notifyState(this.state);
   }
 
   #showState(): void {

@@ -107,6 +107,8 @@ export class SerialWire implements Wire {
   readonly #drainWaiters: (() => void)[] = [];
   #draining = false;
   #drainTimer: TimerHandle;
+  /** When the line has sent all that was handed over, if nothing has held it up. */
+  #sentAtMs = 0;
   readonly counters: WireCounters;
 
   constructor(options: WireOptions) {
@@ -186,10 +188,15 @@ export class SerialWire implements Wire {
     this.#close();
   }
 
-  /** What the FIFO may still hold is known from the free space last announced; one more byte is on the line. */
+  /**
+   * What the FIFO may still hold is known from the free space last announced, which may be long ago, and from the time
+   * since the last byte; one more byte is on the line.
+   */
   #awaitDrain(): void {
-    const unsentBytes = this.#current.end - this.#position + FIFO_BYTES - this.#writable + LEAD_IN_BYTES;
-    const drainMs = (unsentBytes * BITS_PER_BYTE * 1000) / this.#baud + DRAIN_MARGIN_MS;
+    const restBytes = this.#current.end - this.#position;
+    const fifoMs = this.#lineMs(restBytes + FIFO_BYTES - this.#writable + LEAD_IN_BYTES);
+    const lineMs = Math.max(0, this.#sentAtMs - this.#clock.now()) + this.#lineMs(restBytes + LEAD_IN_BYTES);
+    const drainMs = Math.min(fifoMs, lineMs) + DRAIN_MARGIN_MS;
     const { bytesSent } = this.counters;
     this.#drainTimer = this.#clock.set(() => {
       // Bytes that a busy processor handed over late need their own time.
@@ -203,6 +210,10 @@ export class SerialWire implements Wire {
     for (let next = this.#drainWaiters.shift(); next; next = this.#drainWaiters.shift()) next();
     this.#draining = false;
     if (this.idle) this.#options.onIdle();
+  }
+
+  #lineMs(bytes: number): number {
+    return (bytes * BITS_PER_BYTE * 1000) / this.#baud;
   }
 
   #open(): void {
@@ -269,6 +280,7 @@ export class SerialWire implements Wire {
     if (count === 0) return;
     this.#serial?.write(current.bytes.subarray(position, position + count));
     this.#writable -= count;
+    this.#sentAtMs = Math.max(this.#sentAtMs, this.#clock.now()) + this.#lineMs(count);
     this.#position = position + count;
     this.counters.bytesSent += count;
     if (this.#position === current.end && !this.#draining) this.#options.onIdle();

@@ -148,22 +148,24 @@ export class McuLink {
   #switchTo(baud: number, proofWanted: boolean): void {
     this.#wantedBaud = baud;
     this.#proofWanted = proofWanted;
+    this.session.resultsOnly = true; // behind what waits, the MCU would be at the new rate long before Ferry
     this.#actIfIdle();
   }
 
   /** What waits for the last message to be handed over. */
   #actIfIdle(): void {
     if (!this.#wire.idle) return;
-    if (this.#drainWaiter) {
+    const baud = this.#wantedBaud;
+    if (baud !== undefined) {
+      const proofWanted = this.#proofWanted;
+      this.#wantedBaud = undefined;
+      this.#wire.setBaud(baud, () => this.#onSwitched(baud, proofWanted));
+      this.session.resultsOnly = false; // the wire itself takes nothing before it has switched
+    } else if (this.#drainWaiter) {
       const callback = this.#drainWaiter;
       this.#drainWaiter = undefined;
-      return this.#wire.afterDrain(callback);
+      this.#wire.afterDrain(callback);
     }
-    const baud = this.#wantedBaud;
-    if (baud === undefined) return;
-    const proofWanted = this.#proofWanted;
-    this.#wantedBaud = undefined;
-    this.#wire.setBaud(baud, () => this.#onSwitched(baud, proofWanted));
   }
 
   #onSwitched(baud: number, proofWanted: boolean): void {

@@ -1,9 +1,10 @@
 /**
  * What waits to be sent, and in which order it goes.
  *
- * RESULTs go first, because the MCU blocks for them; then invokes; then events, and those only while no RESULT is
- * owed: a blocked MCU handles each event on its stack (blynk-ncp.md, 1.7). Every queue is bounded and counts what it
- * turns away. The outbox hands over one message whenever the wire can take one.
+ * RESULTs go first, because the MCU blocks for them; then invokes; then the state, then events, and those only while no
+ * RESULT is owed: a blocked MCU handles each event on its stack (blynk-ncp.md, 1.7). Every queue is bounded and counts
+ * what it turns away. Of the state only the latest is kept, and no event takes its place: nobody asks for it again. The
+ * outbox hands over one message whenever the wire can take one.
  */
 
 /** Where messages go: a wire, as far as RPC needs it. */
@@ -44,16 +45,19 @@ export class Outbox {
   readonly #results: Uint8Array[] = [];
   readonly #invokes: (Uint8Array | typeof PREPARED)[] = [];
   readonly #events: Uint8Array[] = [];
+  #state: Uint8Array | undefined;
   readonly counters: OutboxCounters = { resultsDropped: 0, invokesRefused: 0, eventsDropped: 0 };
   /** RESULTs that the MCU waits for, in handlers that answer later. */
   resultsOwed = 0;
+  /** Everything else waits: the wire is about to change its baud, and the MCU does so within 20 ms of its answer. */
+  resultsOnly = false;
 
   constructor(sink: FrameSink) {
     this.#sink = sink;
   }
 
   get eventsWaiting(): number {
-    return this.#events.length;
+    return this.#events.length + (this.#state ? 1 : 0);
   }
 
   /** Queues are handed copies: the caller's buffer is free on return. */
@@ -98,11 +102,16 @@ export class Outbox {
     this.pump();
   }
 
+  /** Takes the place of a state that still waits. */
+  postState(payload: Uint8Array, length: number): void {
+    this.#state = payload.slice(0, length);
+    this.pump();
+  }
+
   /** Sends the next message if the wire is idle: call whenever it becomes so. */
   pump(): void {
     if (!this.#sink.idle) return;
-    const next =
-      this.#results.shift() ?? this.#invokes.shift() ?? (this.resultsOwed ? undefined : this.#events.shift());
+    const next = this.#results.shift() ?? (this.resultsOnly ? undefined : this.#nextCall());
     if (next === PREPARED) this.#sink.sendPrepared();
     else if (next) this.#sink.send(next, next.length);
   }
@@ -113,7 +122,18 @@ export class Outbox {
     this.#results.length = 0;
     this.#invokes.length = 0;
     this.#events.length = 0;
+    this.#state = undefined;
     this.resultsOwed = 0;
+  }
+
+  #nextCall(): Uint8Array | typeof PREPARED | undefined {
+    return this.#invokes.shift() ?? (this.resultsOwed ? undefined : (this.#takeState() ?? this.#events.shift()));
+  }
+
+  #takeState(): Uint8Array | undefined {
+    const state = this.#state;
+    this.#state = undefined;
+    return state;
   }
 
   #queueInvoke(make: () => Uint8Array | typeof PREPARED): boolean {

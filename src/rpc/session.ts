@@ -164,7 +164,13 @@ export class RpcSession {
 
   /** Whether an event leaves at once, or after one message at most. */
   get canNotifySoon(): boolean {
-    return this.#outbox.eventsWaiting === 0 && this.#outbox.resultsOwed === 0;
+    const { eventsWaiting, resultsOwed, resultsOnly } = this.#outbox;
+    return eventsWaiting === 0 && resultsOwed === 0 && !resultsOnly;
+  }
+
+  /** While true, nothing but RESULTs leaves. */
+  set resultsOnly(only: boolean) {
+    this.#outbox.resultsOnly = only;
   }
 
   /** Tells the MCU something; no answer exists. */
@@ -175,6 +181,12 @@ export class RpcSession {
       return;
     }
     this.#outbox.postEvent(this.#writer.bytes, this.#writer.length);
+  }
+
+  /** Tells the MCU Ferry's state. One that it has not heard yet is none any more. */
+  notifyState(state: number): void {
+    encodeOneway(this.#writer, calls["client.blynkStateChange"], { state });
+    this.#outbox.postState(this.#writer.bytes, this.#writer.length);
   }
 
   /** The MCU has restarted: nothing owed to it or awaited from it holds any more. */
