@@ -27,8 +27,11 @@ const MCU_LOST: LifecycleEvent = { kind: "mcu-lost" };
 const CONFIG_START: LifecycleEvent = { kind: "config-start" };
 const CONFIG_STOP: LifecycleEvent = { kind: "config-stop" };
 const CONFIG_RESET: LifecycleEvent = { kind: "config-reset" };
-const TYPED_IN: LifecycleEvent = { kind: "provisioned", stored: false };
-const STORED: LifecycleEvent = { kind: "provisioned", stored: true };
+const TYPED_IN: LifecycleEvent = { kind: "provisioned" };
+const STORED: LifecycleEvent = { kind: "settings-changed", configured: true };
+const REMOVED: LifecycleEvent = { kind: "settings-changed", configured: false };
+const CONNECT: LifecycleEvent = { kind: "connect", changed: true };
+const CONNECT_AGAIN: LifecycleEvent = { kind: "connect", changed: false };
 const NET_UP: LifecycleEvent = { kind: "net-up" };
 const NET_LOST: LifecycleEvent = { kind: "net-lost" };
 const WRONG_PASSWORD: LifecycleEvent = { kind: "net-failed", code: FailureCode.NET_AUTHENTICATION };
@@ -131,6 +134,33 @@ describe("the lifecycle of a device without settings", () => {
 
   it("connects at once when the MCU itself has stored settings before it initialized", () => {
     assert.equal(runFrom(NEW, STORED, INITIALIZED).state.phase, "connecting-net");
+    assert.equal(runFrom(NEW, CONFIG_START, STORED, INITIALIZED).state.phase, "connecting-net");
+  });
+
+  it("goes on with config when the MCU stores settings meanwhile, and uses them when it is told so or time is up", () => {
+    const stored = runFrom(NEW, INITIALIZED, STORED);
+    assert.equal(stored.state.phase, "config");
+    assert.isTrue(stored.state.configured);
+    assert.deepEqual(stored.last, []);
+    assert.equal(runFrom(NEW, INITIALIZED, STORED, CONFIG_IS_OVER).state.phase, "connecting-net");
+    const { state, last } = runFrom(NEW, INITIALIZED, STORED, CONNECT);
+    assert.equal(state.phase, "connecting-net");
+    assert.deepEqual(last, ["close-config", "announce", "wait try 50000", "start-net"]);
+  });
+
+  it("connects from idle when settings were stored there and the MCU says so or initializes again", () => {
+    const IDLE = [INITIALIZED, CONFIG_IS_OVER, STORED];
+    assert.equal(runFrom(NEW, ...IDLE).state.phase, "idle");
+    for (const event of [CONNECT, INITIALIZED]) {
+      assert.equal(runFrom(NEW, ...IDLE, event).state.phase, "connecting-net", event.kind);
+    }
+    assert.equal(runFrom(NEW, INITIALIZED, CONFIG_IS_OVER, INITIALIZED).state.phase, "idle");
+  });
+
+  it("does not connect without settings, whoever asks for it", () => {
+    const { state, last } = runFrom(NEW, INITIALIZED, CONNECT);
+    assert.equal(state.phase, "config");
+    assert.deepEqual(last, []);
   });
 });
 
@@ -233,10 +263,48 @@ describe("the lifecycle of a device with settings", () => {
     assert.isTrue(state.configured);
   });
 
-  it("reconnects when the MCU stores other settings under a live session", () => {
-    const { state, last } = runFrom(CONFIGURED, INITIALIZED, NET_UP, CLOUD_UP, STORED);
+  it("reconnects when the MCU stores other settings under a live session and says so", () => {
+    const stored = runFrom(CONFIGURED, INITIALIZED, NET_UP, CLOUD_UP, STORED);
+    assert.equal(stored.state.phase, "connected");
+    const { state, last } = runFrom(CONFIGURED, INITIALIZED, NET_UP, CLOUD_UP, STORED, CONNECT);
     assert.equal(state.phase, "connecting-net");
     assert.deepEqual(last, ["stop-cloud", "stop-net", "announce", "wait try 50000", "start-net"]);
+  });
+
+  it("keeps a live session that has all the settings already, and tells the state to an MCU that wants one", () => {
+    const { state, last } = runFrom(CONFIGURED, INITIALIZED, NET_UP, CLOUD_UP, CONNECT_AGAIN);
+    assert.equal(state.phase, "connected");
+    assert.deepEqual(last, ["announce"]);
+  });
+
+  it("tries at once when the MCU wants it, settings changed or not", () => {
+    const { state, last } = runFrom(CONFIGURED, INITIALIZED, WRONG_PASSWORD, CONNECT_AGAIN);
+    assert.equal(state.phase, "connecting-net");
+    assert.deepEqual(last, ["stop-net", "wait try 50000", "start-net"]);
+  });
+
+  it("asks for new settings when the last network or the token is removed, wherever it is on the way", () => {
+    const ERROR = Array.from({ length: TRIES_MAX }, () => [NO_DNS, RETRY]).flat();
+    for (const way of [[], [NET_UP], [NET_UP, CLOUD_UP], [WRONG_PASSWORD], [NET_UP, ...ERROR.slice(0, -1)]]) {
+      const { state, last } = runFrom(CONFIGURED, INITIALIZED, ...way, REMOVED);
+      assert.equal(state.phase, "config");
+      assert.isFalse(state.configured);
+      assert.includeMembers(last, ["open-config", "announce"]);
+    }
+    assert.equal(runFrom(CONFIGURED, INITIALIZED, CONFIG_START, REMOVED, CONFIG_IS_OVER).state.phase, "idle");
+    assert.equal(runFrom(CONFIGURED, REMOVED, INITIALIZED).state.phase, "config");
+  });
+
+  it("goes on with settings that a person has typed in when the stored ones are removed", () => {
+    const { state } = runFrom(CONFIGURED, INITIALIZED, CONFIG_START, TYPED_IN, REMOVED, NET_UP, CLOUD_UP);
+    assert.equal(state.phase, "connected");
+    assert.isTrue(state.configured);
+  });
+
+  it("leaves settings that a person has typed in for the stored ones when the MCU wants those", () => {
+    const { state, last } = runFrom(CONFIGURED, INITIALIZED, CONFIG_START, TYPED_IN, CONNECT);
+    assert.isFalse(state.candidate);
+    assert.deepEqual(last.slice(0, 2), ["stop-net", "drop-candidate"]);
   });
 
   it("forgets its settings and asks for new ones on a reset of the config", () => {
@@ -309,7 +377,8 @@ type Link = "off" | "started" | "up";
 
 describe("after any sequence of events", () => {
   const EVENTS: readonly LifecycleEvent[] = [
-    ...[INITIALIZED, MCU_LOST, CONFIG_START, CONFIG_STOP, CONFIG_RESET, TYPED_IN, STORED, { kind: "user-active" }],
+    ...[INITIALIZED, MCU_LOST, CONFIG_START, CONFIG_STOP, CONFIG_RESET, TYPED_IN, { kind: "user-active" }],
+    ...[STORED, REMOVED, CONNECT, CONNECT_AGAIN],
     ...[NET_UP, NET_LOST, WRONG_PASSWORD, CLOUD_UP, CLOUD_LOST, CLOUD_ABSENT, NO_DNS, BAD_TOKEN],
     ...[TRY_IS_OVER, RETRY, CONFIG_IS_OVER, ERROR_IS_OVER],
   ] as const;

@@ -6,7 +6,7 @@ import { GROUP_OPEN_MS_MAX } from "../src/cloud/uplink.js";
 import { calls, callsServedBy } from "../src/rpc/catalogue.js";
 import { NcpEvent, NcpState } from "../src/rpc/protocol.js";
 import { SETTLED_MS } from "../src/wiring/update-report.js";
-import { FILE_HOST, HOME, OnlineBench, TOKEN } from "./support/online-bench.js";
+import { CLOUD_HOST, FILE_HOST, HOME, OnlineBench, TOKEN } from "./support/online-bench.js";
 
 const { IDLE, CONFIG, CONNECTING_NET, CONNECTING_CLOUD, CONNECTED, NOT_INITIALIZED } = NcpState;
 
@@ -171,6 +171,59 @@ describe("a device that is set up by its MCU", () => {
       ["1.0.0", "1.0.1"],
     );
     assert.equal(mcu.told("client.blynkStateChange").at(-1)?.state, CONNECTED);
+  });
+
+  it("is configured as soon as both are stored, goes online when config is over, and by the next initialize", () => {
+    for (const again of [false, true]) {
+      const bench = booted();
+      bench.mcu.initialize();
+      assert.isTrue(bench.mcu.call("blynk.configStop", {}).ok);
+      bench.provision();
+      assert.isTrue(bench.mcu.call("blynk.isConfigured", {}).ok);
+      assert.equal(bench.mcu.call("blynk.factoryTestWiFi", HOME).status, 3);
+      if (again) bench.mcu.initialize();
+      else bench.mcu.call("blynk.configStart", {});
+      bench.clock.runUntil(() => bench.cloud.online === 1, 200_000, "the login");
+    }
+  });
+
+  it("asks for a network when its last one was removed, and may be tested then", () => {
+    const bench = online();
+    assert.isTrue(bench.mcu.call("ferry.removeNetwork", { ssid: HOME.ssid }).ok);
+    bench.clock.advance(1_000);
+    assert.isFalse(bench.mcu.call("blynk.isConfigured", {}).ok);
+    assert.equal(bench.mcu.states.at(-1), CONFIG);
+    assert.equal(bench.mcu.call("blynk.factoryTestWiFi", HOME).status, 1);
+    assert.isTrue(bench.mcu.call("ferry.setNetwork", HOME).ok);
+    assert.isTrue(bench.mcu.call("ferry.connect", {}).ok);
+    bench.clock.runUntil(() => bench.cloud.online === 1, 60_000, "the login");
+  });
+
+  it("stays online when the MCU sets the same again and connects, whenever it starts, and follows other settings", () => {
+    const bench = online();
+    for (let start = 0; start < 3; start++) {
+      bench.mcu.initialize();
+      bench.provision();
+      assert.isTrue(bench.mcu.call("ferry.connect", {}).ok);
+      bench.clock.advance(30_000);
+    }
+    assert.lengthOf(bench.cloud.logins, 1);
+    assert.deepEqual(bench.mcu.states, [CONNECTING_NET, CONNECTING_CLOUD, CONNECTED]);
+    bench.mcu.call("ferry.setCloud", { host: CLOUD_HOST, port: 443, token: TOKEN });
+    bench.mcu.call("ferry.connect", {});
+    bench.clock.runUntil(() => bench.cloud.logins.length === 2, 60_000, "another login");
+  });
+
+  it("goes on with the product's own network after configReset", () => {
+    const bench = new OnlineBench({ firstNetwork: { ssid: HOME.ssid, psk: HOME.password } });
+    bench.boot();
+    bench.mcu.initialize();
+    bench.mcu.call("blynk.configReset", {});
+    bench.clock.advance(1_000);
+    assert.isFalse(bench.mcu.call("blynk.isConfigured", {}).ok);
+    bench.mcu.call("ferry.setCloud", { host: "", port: 0, token: TOKEN });
+    assert.isTrue(bench.mcu.call("ferry.connect", {}).ok);
+    bench.clock.runUntil(() => bench.cloud.online === 1, 60_000, "the login");
   });
 
   it("says why it is not online", () => {

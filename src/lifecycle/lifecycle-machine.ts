@@ -54,7 +54,11 @@ export function stepLifecycle(state: LifecycleState, event: LifecycleEvent): Lif
     case "user-active":
       return stay({ ...state, userActive: state.phase === "config" });
     case "provisioned":
-      return onProvisioned(state, event.stored);
+      return onProvisioned(state);
+    case "settings-changed":
+      return onSettingsChanged(state, event.configured);
+    case "connect":
+      return onConnectAsked(state, event.changed);
     case "net-up":
       return onNetUp(state);
     case "net-failed":
@@ -83,7 +87,9 @@ function stay(state: LifecycleState): LifecycleStep {
 /** An MCU that initializes again has restarted: what is on the air stays, and the MCU hears where it stands. */
 function onInitialized(state: LifecycleState): LifecycleStep {
   if (state.phase === "connected") return { state, effects: [{ do: "announce" }, { do: "refresh-cloud" }] };
-  if (state.phase !== "not-initialized") return { state, effects: [{ do: "announce" }] };
+  // Idle with settings: they were stored when nobody waited for them any more.
+  const isSettled = state.phase !== "not-initialized" && !(state.phase === "idle" && state.configured);
+  if (isSettled) return { state, effects: [{ do: "announce" }] };
   if (state.configWanted) return enterConfig(state);
   if (state.configured) return connect(state);
   const skipsConfig = state.skipLimit !== 0 && state.skips >= state.skipLimit;
@@ -178,14 +184,32 @@ function onConfigTimeoutSet(state: LifecycleState, seconds: number): LifecycleSt
   return { state: next, effects: [{ do: "wait", wait: "config", ms: seconds * 1000 }] };
 }
 
-function onProvisioned(state: LifecycleState, stored: boolean): LifecycleStep {
-  const configured = state.configured || stored;
-  if (state.phase === "not-initialized") return stay({ ...state, configured, configWanted: false });
+function onProvisioned(state: LifecycleState): LifecycleStep {
+  if (state.phase === "not-initialized") return stay({ ...state, configWanted: false });
   // The newer candidate takes the older one's place, so nothing is dropped.
-  const closing = closingOf({ ...state, candidate: false });
+  return connectAnew({ ...state, candidate: false }, true);
+}
+
+/** Without network or token there is nothing to go online with, and somebody has to be able to set them. */
+function onSettingsChanged(before: LifecycleState, configured: boolean): LifecycleStep {
+  const state: LifecycleState = { ...before, configured, configWanted: before.configWanted && !configured };
+  const isResting = state.phase === "not-initialized" || state.phase === "config" || state.phase === "idle";
+  return configured || isResting || state.candidate ? stay(state) : enterConfig(state);
+}
+
+/** An MCU may ask for it whenever it starts: that must not cost a live session. */
+function onConnectAsked(state: LifecycleState, changed: boolean): LifecycleStep {
+  if (!state.configured) return stay(state);
+  if (state.phase === "not-initialized") return stay({ ...state, configWanted: false });
+  if (state.phase === "connected" && !changed) return { state, effects: [{ do: "announce" }] };
+  return connectAnew(state, false);
+}
+
+/** With other settings, perhaps for another network. */
+function connectAnew(state: LifecycleState, candidate: boolean): LifecycleStep {
   const stopNet: LifecycleEffect[] = state.netUp ? [{ do: "stop-net" }] : [];
-  const next = connect({ ...state, configured, candidate: !stored, netUp: false });
-  return { state: next.state, effects: [...closing, ...stopNet, ...next.effects] };
+  const next = connect({ ...state, candidate, netUp: false });
+  return { state: next.state, effects: [...closingOf(state), ...stopNet, ...next.effects] };
 }
 
 // ---- network and cloud ----------------------------------------------------------------------------------------------

@@ -64,8 +64,12 @@ export type LifecycleEvent =
   | { readonly kind: "set-skip-limit"; readonly count: number }
   /** Somebody has opened the setup page. */
   | { readonly kind: "user-active" }
-  /** New settings are at hand. `stored`: already durable, from a trusted source; nothing has to prove them. */
-  | { readonly kind: "provisioned"; readonly stored: boolean }
+  /** A person has given new settings: not durable before they have proved themselves. */
+  | { readonly kind: "provisioned" }
+  /** What is stored has changed, from a source that is trusted: nothing has to prove it. */
+  | { readonly kind: "settings-changed"; readonly configured: boolean }
+  /** The MCU wants Ferry online. `changed`: what is stored is not what the network was joined with. */
+  | { readonly kind: "connect"; readonly changed: boolean }
   | { readonly kind: "net-up" }
   | { readonly kind: "net-failed"; readonly code: FailureCode }
   | { readonly kind: "net-lost" }

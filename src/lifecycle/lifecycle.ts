@@ -65,6 +65,8 @@ export interface LifecycleSetup {
 export interface LifecycleSettings {
   /** See the state's member of that name. */
   readonly configured: boolean;
+  /** Another number whenever what leads to the cloud has changed. */
+  readonly revision: number;
   readonly skips: number;
   storeSkips(skips: number): void;
   /** The candidate becomes what is stored. */
@@ -97,6 +99,8 @@ export class Lifecycle {
   /** Which start() of each port may still speak. */
   #netStart = 0;
   #cloudStart = 0;
+  /** Of the settings that the network was joined with. */
+  #revision = 0;
 
   constructor(options: LifecycleOptions) {
     this.#options = options;
@@ -112,6 +116,7 @@ export class Lifecycle {
     return this.#state.phase !== "not-initialized";
   }
 
+  /** As the settings have it, or as the cloud has accepted them where they could not be stored. */
   get configured(): boolean {
     return this.#state.configured;
   }
@@ -160,9 +165,19 @@ export class Lifecycle {
     this.#handle({ kind: "user-active" });
   }
 
-  /** See the event of that name. */
-  onProvisioned(stored: boolean): void {
-    this.#handle({ kind: "provisioned", stored });
+  /** The candidate is to be tried. */
+  onProvisioned(): void {
+    this.#handle({ kind: "provisioned" });
+  }
+
+  /** Networks or token were stored or removed. */
+  onSettingsChanged(): void {
+    this.#handle({ kind: "settings-changed", configured: this.#options.settings.configured });
+  }
+
+  /** Goes online with what is stored, as far as Ferry is not online with it already. */
+  connect(): void {
+    this.#handle({ kind: "connect", changed: this.#options.settings.revision !== this.#revision });
   }
 
   close(): void {
@@ -190,6 +205,7 @@ export class Lifecycle {
       case "announce":
         return this.#options.announce();
       case "start-net":
+        this.#revision = settings.revision;
         return net.start(this.#netEvents());
       case "stop-net":
         this.#netStart++;
@@ -206,7 +222,9 @@ export class Lifecycle {
       case "close-config":
         return setup.close();
       case "commit-settings":
-        return settings.commit();
+        settings.commit();
+        this.#revision = settings.revision;
+        return;
       case "drop-candidate":
         return settings.dropCandidate();
       case "erase-config":

@@ -18,8 +18,12 @@ export interface OwnDomain {
   removeNetwork(ssid: string): boolean;
   /** An empty host: the default one; port 0: the transport's own. Durable when true. */
   setCloud(host: string, port: number, token: string): boolean;
-  /** Uses what is stored from now on; false when that is not enough. */
-  connect(): boolean;
+  /** After the answer to any of these: the state that this leads to comes behind it. */
+  onSettingsChanged(): void;
+  /** Enough is stored to go online with. */
+  readonly canConnect: boolean;
+  /** Goes online with it. */
+  connect(): void;
   /** How much the MCU can take in one message. */
   setReceiveBuffer(bytes: number): boolean;
   readonly connection: { readonly state: number; readonly lastError: number; readonly meaning: string };
@@ -30,10 +34,30 @@ export interface OwnDomain {
 
 export const OWN_CALLS = deepFreeze(
   callsOf<OwnDomain>()({
-    "ferry.setNetwork": (own, { ssid, password }) => ({ ok: own.setNetwork(ssid, password) }),
-    "ferry.removeNetwork": (own, { ssid }) => ({ ok: own.removeNetwork(ssid) }),
-    "ferry.setCloud": (own, { host, port, token }) => ({ ok: own.setCloud(host, port, token) }),
-    "ferry.connect": (own) => ({ ok: own.connect() }),
+    "ferry.setNetwork": {
+      later: (own, { ssid, password }, reply) => {
+        reply({ ok: own.setNetwork(ssid, password) });
+        own.onSettingsChanged();
+      },
+    },
+    "ferry.removeNetwork": {
+      later: (own, { ssid }, reply) => {
+        reply({ ok: own.removeNetwork(ssid) });
+        own.onSettingsChanged();
+      },
+    },
+    "ferry.setCloud": {
+      later: (own, { host, port, token }, reply) => {
+        reply({ ok: own.setCloud(host, port, token) });
+        own.onSettingsChanged();
+      },
+    },
+    "ferry.connect": {
+      later: (own, _, reply) => {
+        reply({ ok: own.canConnect });
+        own.connect();
+      },
+    },
     "ferry.setReceiveBuffer": (own, { bytes }) => ({ ok: own.setReceiveBuffer(bytes) }),
     "ferry.getConnection": (own) => ({ ...own.connection, ok: true }),
     "ferry.getLinkCounters": (own) => ({ ...own.linkCounters, ok: true }),

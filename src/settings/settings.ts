@@ -103,6 +103,11 @@ export class Settings {
     return (this.#cloud.value !== undefined || this.#options.isTokenOptional === true) && this.#known.length > 0;
   }
 
+  /** Another number after each change of what leads to the cloud. */
+  get revision(): number {
+    return this.#networks.revision + this.#cloud.revision + this.#vendor.revision;
+  }
+
   /** The networks to try: the candidate's, or all that are known, the last used first. */
   get networks(): readonly Network[] {
     return this.#candidate?.network ? [this.#candidate.network] : this.#known;

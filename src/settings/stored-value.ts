@@ -29,6 +29,7 @@ export class StoredValue<V> {
   readonly #codec: ValueCodec<V>;
   #value: V | undefined;
   #isDamaged: boolean;
+  #revision = 0;
 
   /** Reads at once. */
   constructor(options: { record: DurableRecord; codec: ValueCodec<V> }) {
@@ -48,12 +49,20 @@ export class StoredValue<V> {
     return this.#isDamaged;
   }
 
+  /** Another number after each change of the value. */
+  get revision(): number {
+    return this.#revision;
+  }
+
   /** Says why it could not be stored. What is stored already is not written again. */
   save(value: V): string | undefined {
     try {
       const body = this.#codec.encode(value);
       const stored = this.#readBody();
-      if (typeof stored === "string" || !sameBytes(stored, body)) this.#record.write(body);
+      if (typeof stored === "string" || !sameBytes(stored, body)) {
+        this.#record.write(body);
+        this.#revision++;
+      }
     } catch (error) {
       return messageOf(error);
     }
@@ -65,6 +74,7 @@ export class StoredValue<V> {
   /** Says why it could not be erased; in RAM the value is gone all the same. */
   erase(): string | undefined {
     this.#value = undefined;
+    this.#revision++;
     try {
       this.#record.delete();
     } catch (error) {

@@ -141,7 +141,7 @@ class OwnCalls implements OwnDomain {
 
   setNetwork(ssid: string, password: string): boolean {
     const network = password === "" ? { ssid } : { ssid, psk: password };
-    return this.#stored(this.#parts.online.settings.saveNetwork(network));
+    return this.#parts.online.settings.saveNetwork(network) === undefined;
   }
 
   removeNetwork(ssid: string): boolean {
@@ -150,23 +150,22 @@ class OwnCalls implements OwnDomain {
 
   setCloud(host: string, port: number, token: string): boolean {
     const place = { ...(host === "" ? {} : { host }), ...(port === 0 ? {} : { port }) };
-    return this.#stored(this.#parts.online.settings.saveCloud({ ...place, token }));
+    return this.#parts.online.settings.saveCloud({ ...place, token }) === undefined;
   }
 
-  connect(): boolean {
-    const { settings, lifecycle } = this.#parts.online;
-    if (settings.configured) lifecycle.onProvisioned(true);
-    return settings.configured;
+  onSettingsChanged(): void {
+    this.#parts.online.lifecycle.onSettingsChanged();
+  }
+
+  get canConnect(): boolean {
+    return this.#parts.online.settings.configured;
+  }
+
+  connect(): void {
+    this.#parts.online.lifecycle.connect();
   }
 
   setReceiveBuffer(bytes: number): boolean {
     return this.#parts.room.onBufferTold(bytes);
-  }
-
-  /** An MCU that sets everything before it initializes goes online then; later it says when: ferry.connect. */
-  #stored(problem: string | undefined): boolean {
-    const { settings, lifecycle } = this.#parts.online;
-    if (!problem && settings.configured && !lifecycle.initialized) lifecycle.onProvisioned(true);
-    return problem === undefined;
   }
 }

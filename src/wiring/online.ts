@@ -221,6 +221,9 @@ export class Online {
         get configured() {
           return settings.configured;
         },
+        get revision() {
+          return settings.revision;
+        },
         get skips() {
           return settings.skips;
         },
@@ -229,6 +232,7 @@ export class Online {
         dropCandidate: () => settings.dropCandidate(),
         eraseConfig: () => {
           settings.eraseConfig();
+          this.#storeFirst(connectivity.firstNetwork);
           wallClock.setLocation(undefined);
         },
       },
