@@ -148,7 +148,9 @@ describe("a device that is set up by its MCU", () => {
     bench.mcu.initialize();
     assert.isFalse(bench.mcu.call("ferry.connect", {}).ok, "nothing is set");
     bench.provision();
+    const { length } = bench.mcu.heard;
     assert.isTrue(bench.mcu.call("ferry.connect", {}).ok);
+    assert.equal(bench.mcu.heardBeforeResult, length, "the answer comes before the state");
     bench.clock.runUntil(() => bench.cloud.online === 1, 60_000, "the login");
   });
 
@@ -189,7 +191,9 @@ describe("a device that is set up by its MCU", () => {
 
   it("asks for a network when its last one was removed, and may be tested then", () => {
     const bench = online();
+    const { length } = bench.mcu.heard;
     assert.isTrue(bench.mcu.call("ferry.removeNetwork", { ssid: HOME.ssid }).ok);
+    assert.equal(bench.mcu.heardBeforeResult, length, "the answer comes before the state");
     bench.clock.advance(1_000);
     assert.isFalse(bench.mcu.call("blynk.isConfigured", {}).ok);
     assert.equal(bench.mcu.states.at(-1), CONFIG);

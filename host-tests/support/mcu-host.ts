@@ -32,6 +32,8 @@ export class McuHost {
   readonly answers = new Map<CallName, Decoded>();
   /** The status of the last RESULT; `undefined`: none came in time. */
   lastStatus: number | undefined;
+  /** So much had been heard when the last RESULT came. */
+  heardBeforeResult = 0;
   readonly #clock: VirtualClock;
   readonly #line: McuLine;
   readonly #names = callsServedBy("mcu");
@@ -64,6 +66,7 @@ export class McuHost {
       id,
       onResult: (status, reader) => {
         this.lastStatus = status;
+        this.heardBeforeResult = this.heard.length;
         if (status === RpcStatus.OK) results = readFields(reader, calls[name].resultFields);
       },
     };
