@@ -4,6 +4,7 @@ import { assert } from "chai";
 import { Native } from "../host/peers/native-cloud-server.js";
 import { GROUP_OPEN_MS_MAX } from "../src/cloud/uplink.js";
 import { calls, callsServedBy } from "../src/rpc/catalogue.js";
+import { EVENTS_QUEUED_MAX } from "../src/rpc/outbox.js";
 import { NcpEvent, NcpState } from "../src/rpc/protocol.js";
 import { SETTLED_MS } from "../src/wiring/update-report.js";
 import { CLOUD_HOST, FILE_HOST, HOME, OnlineBench, TOKEN } from "./support/online-bench.js";
@@ -392,6 +393,37 @@ describe("data between MCU and cloud", () => {
     assert.equal(mcu.told("client.blynkVPinChange").length, before);
     clock.advance(120_000);
     assert.deepInclude(mcu.told("client.blynkVPinChange"), { vpin: 1, value: bytes("later") });
+  });
+});
+
+describe("an MCU that waits in vain for an image that it has asked for", () => {
+  it("hears when its own time is over of the latest state, of clicks and of the time", () => {
+    const bench = online();
+    const { clock, mcu, cloud, pins } = bench;
+    mcu.call("hw.initUserButton", { gpio: 4, activeLow: true });
+    bench.offerSlowly();
+    const { length } = mcu.heard;
+    const askedMs = clock.now();
+    clock.set(() => {
+      cloud.behavior = { ...cloud.behavior, isMute: true };
+      cloud.hangUp();
+    }, 500);
+    const clicks = 18;
+    for (let i = 0; i < clicks; i++) {
+      clock.set(() => pins.connect(4, 0), 1_500 + 600 * i);
+      clock.set(() => pins.connect(4, 1), 1_580 + 600 * i);
+    }
+    assert.isUndefined(mcu.tryCall("blynk.otaUpdatePrefetch", {}));
+    assert.isUndefined(mcu.lastStatus);
+    clock.advance(Math.max(0, askedMs + calls["blynk.otaUpdatePrefetch"].timeoutMs - clock.now()));
+    const heldBack = mcu.heard.slice(length).filter(({ name }) => name !== "mcu.ping");
+    assert.deepEqual(heldBack, []);
+    clock.advance(2_000);
+    const [first, ...rest] = mcu.heard.slice(length).filter(({ name }) => name !== "mcu.ping");
+    assert.deepInclude(first, { name: "client.blynkStateChange", args: { state: CONNECTING_CLOUD } });
+    assert.lengthOf(rest, EVENTS_QUEUED_MAX);
+    assert.equal(bench.ncp.counters.outbox.eventsDropped, clicks - EVENTS_QUEUED_MAX);
+    assert.equal(bench.count("staged"), 0, "the image is there: nothing is owed");
   });
 });
 

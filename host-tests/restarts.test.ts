@@ -5,7 +5,7 @@ import { Native } from "../host/peers/native-cloud-server.js";
 import { Workbench } from "../host/peers/workbench.js";
 import { INITIAL_BAUD } from "../src/mcu/link.js";
 import { ADOPTION_MS, REBOOT_NOTICE_MS } from "../src/ncp.js";
-import { NcpEvent, NcpState } from "../src/rpc/protocol.js";
+import { NcpEvent, NcpState, RpcStatus } from "../src/rpc/protocol.js";
 import { McuHost } from "./support/mcu-host.js";
 import { OnlineBench } from "./support/online-bench.js";
 
@@ -66,6 +66,21 @@ describe("a restart that the MCU does not ask for", () => {
       assert.isEmpty(bench.mcu.heard.filter(({ atMs }) => atMs > noticeMs));
     });
   }
+
+  it("is announced also to an MCU that waits for an answer, which is refused first", () => {
+    const bench = new OnlineBench();
+    bench.goOnline();
+    bench.offerSlowly();
+    bench.clock.set(() => bench.cloud.send(Native.INTERNAL, "dbg", "reboot"), 5_000);
+    const { boots } = bench.device;
+    bench.mcu.heard.length = 0;
+    assert.isUndefined(bench.mcu.tryCall("blynk.otaUpdatePrefetch", {}));
+    assert.equal(bench.mcu.lastStatus, RpcStatus.GENERIC);
+    assert.deepEqual(bench.mcu.events.slice(0, bench.mcu.heardBeforeResult), []);
+    bench.clock.advance(5_000);
+    assert.equal(bench.device.boots, boots + 1);
+    assert.deepEqual(bench.mcu.events, [NcpEvent.NCP_REBOOTING]);
+  });
 
   it("is not announced to an MCU that has not initialized", () => {
     const bench = new OnlineBench();

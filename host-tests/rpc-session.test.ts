@@ -529,6 +529,45 @@ describe("an answer that comes later", () => {
     assert.deepEqual(bench.takeSent(), [ok(6), stateOf(NcpState.CONNECTED)]);
   });
 
+  it("holds events back for as long as the MCU waits, and no longer", () => {
+    start(5);
+    bench.clock.advance(400);
+    start(6);
+    bench.session.notify("client.processEvent", { event: 1 });
+    bench.session.notifyState(NcpState.CONNECTED);
+    bench.clock.advance(calls["ncp.reboot"].timeoutMs - 1);
+    assert.deepEqual(bench.takeSent(), []);
+    assert.isFalse(bench.session.canNotifySoon);
+    bench.clock.advance(1);
+    bench.release();
+    assert.deepEqual(bench.takeSent(), [stateOf(NcpState.CONNECTED), eventOf(1)]);
+    assert.isTrue(bench.session.canNotifySoon);
+    replies[0]?.({ ok: true });
+    assert.deepEqual(bench.takeSent(), [ok(5)], "though nobody waits for it");
+    start(7);
+    bench.session.notify("client.processEvent", { event: 2 });
+    assert.deepEqual(bench.takeSent(), [], "the next one is owed as ever");
+  });
+
+  it("is owed once to an MCU that counts its calls anew", () => {
+    start(5);
+    start(5);
+    replies[0]?.({ ok: true });
+    bench.session.notify("client.processEvent", { event: 1 });
+    assert.deepEqual(bench.takeSent(), [ok(5), eventOf(1)]);
+  });
+
+  it("is an error where it is refused, before what was held back, and comes no more", () => {
+    start(5);
+    start(6);
+    bench.session.notify("client.processEvent", { event: 1 });
+    bench.session.refuseOwed();
+    bench.release();
+    assert.deepEqual(bench.takeSent(), [refused(5, RpcStatus.GENERIC), refused(6, RpcStatus.GENERIC), eventOf(1)]);
+    replies[0]?.({ ok: true });
+    assert.deepEqual(bench.takeSent(), []);
+  });
+
   it("does not hold back calls of Ferry's own", () => {
     start(5);
     ping(bench);

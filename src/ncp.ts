@@ -311,6 +311,7 @@ export class Ncp {
   #restartByOwnWill({ silently = false } = {}): void {
     const { clock, system } = this.#options;
     this.#online?.settings.notePlannedBoot();
+    this.#link.session.refuseOwed(); // else the notice would wait for these answers, and never leave
     if (!silently) this.#tellEvent(NcpEvent.NCP_REBOOTING);
     if (this.#selfUpdater?.isProving) return this.#link.afterDrain(() => this.#restart());
     this.#link.afterDrain(() => {

@@ -75,6 +75,18 @@ export class OnlineBench {
     this.clock.advance(1_000);
   }
 
+  /** An offer to the MCU, which says yes, of an image that takes longer to come than an MCU waits for it. */
+  offerSlowly(): void {
+    const { clock, files, image, mcu } = this;
+    mcu.answers.set("client.otaUpdateAvailable", { ok: true });
+    files.behavior = { ...files.behavior, slowBytesPerSecond: 20 };
+    const what = { sizeBytes: image.length, type: "TMPL01", version: "2.0.0", build: "" };
+    const problem = this.ncp.offer({ url: `http://${FILE_HOST}/f.bin`, ...what });
+    if (problem) throw new Error(`bench: ${problem}`);
+    clock.runUntil(() => mcu.told("client.otaUpdateAvailable").length === 1, 10_000, "the offer");
+    clock.advance(1_000);
+  }
+
   count(kind: NcpNews["kind"]): number {
     return this.news.filter((news) => news.kind === kind).length;
   }

@@ -42,18 +42,19 @@ const PREPARED = Symbol("prepared");
 
 export class Outbox {
   readonly #sink: FrameSink;
+  /** Answers that the MCU waits for. */
+  readonly #later: { readonly owed: number };
   readonly #results: Uint8Array[] = [];
   readonly #invokes: (Uint8Array | typeof PREPARED)[] = [];
   readonly #events: Uint8Array[] = [];
   #state: Uint8Array | undefined;
   readonly counters: OutboxCounters = { resultsDropped: 0, invokesRefused: 0, eventsDropped: 0 };
-  /** RESULTs that the MCU waits for, in handlers that answer later. */
-  resultsOwed = 0;
   /** Everything else waits: the wire is about to change its baud, and the MCU does so within 20 ms of its answer. */
   resultsOnly = false;
 
-  constructor(sink: FrameSink) {
+  constructor(sink: FrameSink, later: { readonly owed: number }) {
     this.#sink = sink;
+    this.#later = later;
   }
 
   get eventsWaiting(): number {
@@ -123,11 +124,10 @@ export class Outbox {
     this.#invokes.length = 0;
     this.#events.length = 0;
     this.#state = undefined;
-    this.resultsOwed = 0;
   }
 
   #nextCall(): Uint8Array | typeof PREPARED | undefined {
-    return this.#invokes.shift() ?? (this.resultsOwed ? undefined : (this.#takeState() ?? this.#events.shift()));
+    return this.#invokes.shift() ?? (this.#later.owed > 0 ? undefined : (this.#takeState() ?? this.#events.shift()));
   }
 
   #takeState(): Uint8Array | undefined {

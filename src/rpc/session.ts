@@ -20,6 +20,7 @@ import {
   type Results,
 } from "./catalogue.js";
 import { type Decoded, encodeInvoke, encodeOneway, encodeResult, readFields } from "./codec.js";
+import { LaterAnswers, type Reply } from "./later-answers.js";
 import { type FrameSink, Outbox } from "./outbox.js";
 import { OPCODE_INVOKE, OPCODE_ONEWAY, OPCODE_RESULT, RpcStatus } from "./protocol.js";
 import { type AnswerLater, type AnswerNow, type CallTable, ServedTables } from "./serving.js";
@@ -68,6 +69,7 @@ interface Pending extends Invocation {
 export class RpcSession {
   readonly #clock: Clock;
   readonly #onFault: (call: CallName, error: unknown) => void;
+  readonly #later: LaterAnswers;
   readonly #outbox: Outbox;
   readonly #writer: ByteWriter;
   readonly #reader = new ByteReader();
@@ -79,8 +81,6 @@ export class RpcSession {
   #cueing: Invocation | undefined;
   /** That yes, as a message. */
   readonly #cue = Uint8Array.of(OPCODE_RESULT & 0xff, OPCODE_RESULT >> 8, 0, 0, RpcStatus.OK, 1);
-  /** Counts the MCU's lives: answers owed to an earlier one are void. */
-  #peerLife = 0;
   readonly counters: SessionCounters = makeCounters();
   /** The longest message that the MCU is known to have room for: Blynk's driver copies it without a look at its end. */
   peerRoomBytes: number;
@@ -88,7 +88,8 @@ export class RpcSession {
   constructor(options: SessionOptions) {
     this.#clock = options.clock;
     this.#onFault = options.onFault ?? (() => {});
-    this.#outbox = new Outbox(options.sink);
+    this.#later = new LaterAnswers(options.clock, () => this.#outbox.pump());
+    this.#outbox = new Outbox(options.sink, this.#later);
     this.#writer = new ByteWriter(options.payloadBytesMax);
     this.peerRoomBytes = options.payloadBytesMax;
   }
@@ -164,8 +165,8 @@ export class RpcSession {
 
   /** Whether an event leaves at once, or after one message at most. */
   get canNotifySoon(): boolean {
-    const { eventsWaiting, resultsOwed, resultsOnly } = this.#outbox;
-    return eventsWaiting === 0 && resultsOwed === 0 && !resultsOnly;
+    const { eventsWaiting, resultsOnly } = this.#outbox;
+    return eventsWaiting === 0 && this.#later.owed === 0 && !resultsOnly;
   }
 
   /** While true, nothing but RESULTs leaves. */
@@ -191,10 +192,15 @@ export class RpcSession {
 
   /** The MCU has restarted: nothing owed to it or awaited from it holds any more. */
   forgetPeer(): void {
-    this.#peerLife++;
+    this.#later.drop();
     for (const pending of this.#pending.values()) this.#clock.clear(pending.timer);
     this.#pending.clear();
     this.#outbox.clear();
+  }
+
+  /** Nothing that is not answered yet will be: the MCU hears so, and what waits behind it may leave. */
+  refuseOwed(): void {
+    for (const id of this.#later.drop()) this.#answer(id, RpcStatus.GENERIC);
   }
 
   /** The wire can take a message. */
@@ -275,28 +281,18 @@ export class RpcSession {
   }
 
   #answerLater(name: NcpCallName, answer: AnswerLater, domain: unknown, args: Decoded, id: number): void {
-    const life = this.#peerLife;
-    let inHandler = true;
-    let answered = false;
-    const reply = (results: Decoded | undefined): void => {
-      if (answered) return;
-      answered = true;
-      // Inside its handler the call is alive even if that handler forgot the MCU's earlier life (initialize).
-      if (!inHandler) {
-        if (life !== this.#peerLife) return;
-        this.#outbox.resultsOwed--;
+    const handler = (reply: Reply): void => {
+      try {
+        answer(domain, args, reply);
+      } catch (error) {
+        this.#noteFault(name, error);
+        reply(undefined);
       }
+    };
+    this.#later.ask(id, calls[name].timeoutMs, handler, (results) => {
       if (results) this.#answerWith(id, name, results);
       else this.#answer(id, RpcStatus.GENERIC);
-    };
-    try {
-      answer(domain, args, reply);
-    } catch (error) {
-      this.#noteFault(name, error);
-      reply(undefined);
-    }
-    inHandler = false;
-    if (!answered && life === this.#peerLife) this.#outbox.resultsOwed++;
+    });
   }
 
   /** Results that fit no message are a fault inside Ferry, of which the MCU hears at once. */
