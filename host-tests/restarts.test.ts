@@ -89,6 +89,22 @@ describe("a restart that the MCU does not ask for", () => {
     assert.deepEqual(bench.mcu.heard, []);
   });
 
+  it("leaves nothing of what a cloud still tells after a factory reset, nor logs in once more", () => {
+    const bench = new OnlineBench();
+    bench.goOnline();
+    const { boots } = bench.device;
+    bench.mcu.call("blynk.factoryReset", {});
+    bench.clock.advance(REBOOT_NOTICE_MS / 5);
+    assert.equal(bench.device.boots, boots, "it has restarted already");
+    bench.cloud.send(Native.INTERNAL, "utc", "tz_name", "Europe/Berlin");
+    bench.cloud.send(Native.INTERNAL, "loc", "52.5", "13.4");
+    bench.clock.advance(10_000);
+    assert.equal(bench.device.boots, boots + 1);
+    assert.isFalse(bench.mcu.call("blynk.getLocationInfo", {}).ok);
+    assert.isFalse(bench.mcu.call("blynk.isConfigured", {}).ok);
+    assert.lengthOf(bench.cloud.logins, 1);
+  });
+
   it("finds no Ferry that still answers: one that is about to go would be taken for the next", () => {
     const bench = new OnlineBench();
     bench.goOnline();

@@ -198,6 +198,7 @@ export class Ncp {
     if (!online) return mcuCalls;
     const factoryReset = () => {
       online.factoryReset();
+      this.#selfUpdater?.onFactoryReset();
       this.#restartByOwnWill();
     };
     serveOnline(session, { online, room: this.#room, panel: this.#panel, ncp: this, factoryReset });
@@ -298,6 +299,7 @@ export class Ncp {
     if (!this.#selfUpdater?.isProving) return this.#options.system.restart();
     this.#presence.stop();
     this.#onMcuLost();
+    this.#online?.restart();
   }
 
   /** "The device" is both of them. An MCU in the middle of an update is left alone, and so is one that cannot do it. */

@@ -134,6 +134,12 @@ export class UplinkQueue {
     this.#remove(0, this.#sentEnd);
   }
 
+  clear(): void {
+    this.#end = 0;
+    this.#released = 0;
+    this.#sentEnd = 0;
+  }
+
   /** What was sent of a group waits again. */
   rewind(): void {
     this.#sentEnd = 0;

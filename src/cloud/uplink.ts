@@ -114,6 +114,14 @@ export class Uplink implements CloudUplink {
     this.endGroup();
   }
 
+  /** What waits is not for the next cloud. */
+  forget(): void {
+    this.#options.clock.clear(this.#groupTimer);
+    this.#group = undefined;
+    this.#gathered = 0;
+    this.#queue.clear();
+  }
+
   close(): void {
     this.#options.clock.clear(this.#groupTimer);
     this.#pump.close();

@@ -94,6 +94,7 @@ export interface LifecycleOptions {
 export class Lifecycle {
   readonly #options: LifecycleOptions;
   #state: LifecycleState;
+  #isClosed = false;
   #wait: TimerHandle;
   #repeat: TimerHandle;
   /** Which start() of each port may still speak. */
@@ -104,8 +105,7 @@ export class Lifecycle {
 
   constructor(options: LifecycleOptions) {
     this.#options = options;
-    const { configured, skips } = options.settings;
-    this.#state = bootState({ configured, skips });
+    this.#state = bootState(options.settings);
   }
 
   get phase(): Phase {
@@ -127,7 +127,7 @@ export class Lifecycle {
 
   onMcuInitialized(): void {
     this.#handle({ kind: "initialized" });
-    this.#repeatLater();
+    if (!this.#isClosed) this.#repeatLater();
   }
 
   onMcuLost(): void {
@@ -180,8 +180,17 @@ export class Lifecycle {
     this.#handle({ kind: "connect", changed: this.#options.settings.revision !== this.#revision });
   }
 
+  /** As after a boot: all that was set is forgotten, and what is stored counts. */
+  restart(): void {
+    this.close();
+    this.#isClosed = false;
+    this.#state = bootState(this.#options.settings);
+  }
+
+  /** Nothing is on the air, and nothing that happens leads on. */
   close(): void {
     const { clock, net, cloud, setup } = this.#options;
+    this.#isClosed = true;
     clock.clear(this.#wait);
     clock.clear(this.#repeat);
     this.#netStart++;
@@ -192,6 +201,7 @@ export class Lifecycle {
   }
 
   #handle(event: LifecycleEvent): void {
+    if (this.#isClosed) return;
     const phaseBefore = this.#state.phase;
     const step = stepLifecycle(this.#state, event);
     this.#state = step.state;

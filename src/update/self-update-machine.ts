@@ -63,6 +63,8 @@ export function stepSelfUpdate(state: SelfUpdateState, event: SelfUpdateEvent): 
       return onProof({ ...state, missing: { ...state.missing, mcu: false } });
     case "cloud-accepted":
       return onProof({ ...state, missing: { ...state.missing, cloud: false } });
+    case "factory-reset":
+      return onFactoryReset(state, event.confirmationMs);
     case "confirmed":
       return state.phase === "confirming" ? onConfirmed(state) : stay(state);
     case "confirm-failed":
@@ -171,6 +173,12 @@ export function beginTrial(before: SelfUpdateState, confirmationMs: number): Sel
 function onProof(state: SelfUpdateState): SelfUpdateStep {
   const { phase, missing } = state;
   return phase !== "trial" || missing.mcu || missing.cloud ? stay(state) : confirm(state);
+}
+
+/** Nobody logs in before the device is set up anew, and the build is not to blame for that. */
+function onFactoryReset(state: SelfUpdateState, confirmationMs: number): SelfUpdateStep {
+  if (state.phase !== "trial") return stay(state);
+  return { state, effects: [{ do: "wait", wait: "proof", ms: confirmationMs }] };
 }
 
 function confirm(state: SelfUpdateState): SelfUpdateStep {

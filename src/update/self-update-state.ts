@@ -84,6 +84,8 @@ export type SelfUpdateEvent =
   | { readonly kind: "install-failed"; readonly failure: Failure }
   | { readonly kind: "mcu-answered" }
   | { readonly kind: "cloud-accepted" }
+  /** The device has to be set up anew. */
+  | { readonly kind: "factory-reset"; readonly confirmationMs: number }
   | { readonly kind: "confirmed" }
   | { readonly kind: "confirm-failed" }
   /** There is no app to go back to. */

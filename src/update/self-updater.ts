@@ -166,6 +166,10 @@ export class SelfUpdater<I extends SelfImage> {
     if (this.#state.missing.cloud) this.#handle({ kind: "cloud-accepted" });
   }
 
+  onFactoryReset(): void {
+    this.#handle({ kind: "factory-reset", confirmationMs: this.#options.confirmationMs ?? CONFIRMATION_MS });
+  }
+
   close(): void {
     const { clock, downloads } = this.#options;
     this.#stopWork();

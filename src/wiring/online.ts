@@ -175,7 +175,16 @@ export class Online {
   /** Everything but the images; the restart that has to follow makes a new device of it. */
   factoryReset(): void {
     this.settings.notePlannedBoot();
+    this.lifecycle.close(); // else the cloud goes on telling what is being forgotten
     this.settings.factoryReset();
+  }
+
+  /** As after a start. */
+  restart(): void {
+    this.#storeFirst(this.#options.connectivity.firstNetwork);
+    this.lifecycle.restart();
+    this.uplink.forget();
+    this.wallClock.setLocation(this.settings.location);
   }
 
   close(): void {
