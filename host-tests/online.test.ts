@@ -381,6 +381,18 @@ describe("data between MCU and cloud", () => {
     assert.isAtMost(Math.max(...mcu.heard.map(({ payloadBytes }) => payloadBytes)), 2048);
   });
 
+  it("is as long as an MCU has said before it initialized", () => {
+    const bench = booted();
+    bench.provision();
+    assert.isTrue(bench.mcu.call("ferry.setReceiveBuffer", { bytes: 2048 }).ok);
+    bench.mcu.initialize();
+    bench.clock.runUntil(() => bench.cloud.online === 1, 60_000, "the login");
+    bench.clock.advance(1_000);
+    bench.cloud.send(Native.HARDWARE, "vw", "1", "x".repeat(400));
+    bench.clock.advance(1_000);
+    assert.lengthOf(bench.mcu.told("client.blynkVPinChange"), 1);
+  });
+
   it("waits while an update is under way, and arrives after it", () => {
     const { clock, mcu, cloud } = online();
     mcu.answers.set("client.otaUpdateAvailable", { ok: true });

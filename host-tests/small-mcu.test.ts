@@ -124,6 +124,44 @@ describe("what Ferry knows of the MCU's room", () => {
     assert.equal(session.peerRoomBytes, PAYLOAD_BYTES_MAX);
   });
 
+  it("is what the MCU says before it initializes, when Ferry has just started or had lost it", () => {
+    const { room, session } = makeRoom();
+    for (const isLost of [false, true]) {
+      if (isLost) room.forget();
+      room.onChunkAsked(1024);
+      room.onBufferTold(512);
+      room.onComingUp();
+      room.onInitialize();
+      assert.equal(session.peerRoomBytes, 510, "that of the chunk may have been its boot loader's");
+    }
+  });
+
+  it("is what the MCU says as it comes up again, and nothing that it may have said before that", () => {
+    const { room, session } = makeRoom();
+    room.onInitialize();
+    room.onBufferTold(2048);
+    room.onComingUp();
+    assert.equal(session.peerRoomBytes, PAYLOAD_BYTES_MAX, "it may not have restarted");
+    room.onBufferTold(512);
+    room.onInitialize();
+    assert.equal(session.peerRoomBytes, 510);
+    room.onComingUp();
+    room.onInitialize();
+    assert.equal(session.peerRoomBytes, SAFE_PAYLOAD_BYTES);
+    room.onBufferTold(2048);
+    room.onInitialize();
+    assert.equal(session.peerRoomBytes, SAFE_PAYLOAD_BYTES, "nothing tells which life that was");
+  });
+
+  it("is forgotten also by the first initialize of an MCU that had been taken without one", () => {
+    const { room, session } = makeRoom();
+    room.settle();
+    room.onBufferTold(2048);
+    room.onComingUp();
+    room.onInitialize();
+    assert.equal(session.peerRoomBytes, SAFE_PAYLOAD_BYTES);
+  });
+
   it("lets the longest value of a pin pass and counts a longer one", () => {
     const { bench, room, session } = makeRoom();
     session.notify("client.blynkVPinChange", { vpin: 1, value: new Uint8Array(room.valueBytesMax) });

@@ -57,7 +57,6 @@ export class Ncp {
   readonly #online: Online | undefined;
   readonly #panel: Panel | undefined;
   readonly #mcu = new McuIdentity();
-  readonly #mcuCalls: McuCalls;
   readonly #adoption: Adoption;
   #initialized = false;
 
@@ -98,7 +97,7 @@ export class Ncp {
     });
     this.#panel = this.#makePanel();
     this.#online = this.#makeOnline(crc32, recordOf);
-    this.#mcuCalls = this.#serve(version);
+    this.#serve(version);
     this.#adoption = this.#makeAdoption();
     this.#showState();
     this.#online?.recallVerdicts();
@@ -181,7 +180,7 @@ export class Ncp {
     });
   }
 
-  #serve(version: string): McuCalls {
+  #serve(version: string): void {
     const { session } = this.#link;
     const mcuCalls = new McuCalls({
       version,
@@ -195,14 +194,13 @@ export class Ncp {
     });
     session.serve(MCU_CALLS, mcuCalls);
     const online = this.#online;
-    if (!online) return mcuCalls;
+    if (!online) return;
     const factoryReset = () => {
       online.factoryReset();
       this.#selfUpdater?.onFactoryReset();
       this.#restartByOwnWill();
     };
     serveOnline(session, { online, room: this.#room, panel: this.#panel, ncp: this, factoryReset });
-    return mcuCalls;
   }
 
   #makeAdoption(): Adoption {
@@ -326,7 +324,8 @@ export class Ncp {
   #onMcuLost(): void {
     this.#initialized = false;
     this.#adoption.end();
-    this.#mcuCalls.forgetMcu();
+    this.#link.session.forgetPeer();
+    this.#room.forget();
     this.#link.resetBaud();
     this.#online?.onMcuLost();
     this.#updater.onMcuLost();

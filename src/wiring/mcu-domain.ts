@@ -52,19 +52,21 @@ export class McuCalls implements McuDomain {
   }
 
   changeBaud(baud: number): void {
+    this.#parts.room.onComingUp();
     this.#parts.link.changeBaud(baud);
   }
 
   setFirmwareInfo(firmware: McuFirmware): void {
     const { type, version, build } = firmware;
+    this.#parts.room.onComingUp();
     this.#parts.mcu.firmware = firmware;
     this.#parts.updater.onFirmwareInfo({ type, version, build });
   }
 
-  /** What was owed to it or awaited from it, and how much it can take in: another firmware may be there now. */
+  /** What was owed to it or awaited from it, and how much it could take in: another firmware may be there now. */
   forgetMcu(): void {
     this.#parts.link.session.forgetPeer();
-    this.#parts.room.forget();
+    this.#parts.room.onInitialize();
   }
 
   onInitialized(template: Template): void {
