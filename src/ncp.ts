@@ -56,7 +56,7 @@ export class Ncp {
   readonly #selfUpdater: SelfUpdater<StagedImage> | undefined;
   readonly #online: Online | undefined;
   readonly #panel: Panel | undefined;
-  readonly #mcu = new McuIdentity();
+  readonly #mcu: McuIdentity;
   readonly #adoption: Adoption;
   #initialized = false;
 
@@ -69,7 +69,9 @@ export class Ncp {
     const recordOf = (name: string) => new RecordSlot({ domain, name, crc32 });
     const { root: directory, ...sizeAndSlot } = options.storage;
     this.#images = new ImageStore({ directory, ...sizeAndSlot, domain, crc32 });
-    this.#link = this.#makeLink(domain);
+    const onFault = (detail: string) => this.#tell({ kind: "fault", detail });
+    this.#mcu = new McuIdentity({ record: recordOf("mcu"), onFault });
+    this.#link = this.#makeLink(domain, onFault);
     this.#room = new McuRoom(this.#link.session);
     this.#presence = new Presence({
       clock,
@@ -99,6 +101,7 @@ export class Ncp {
     this.#online = this.#makeOnline(crc32, recordOf);
     this.#serve(version);
     this.#adoption = this.#makeAdoption();
+    this.#adoption.begin();
     this.#showState();
     this.#online?.recallVerdicts();
     this.#selfUpdater?.setActivity(this.#updater.activity);
@@ -163,9 +166,8 @@ export class Ncp {
     this.#link.close();
   }
 
-  #makeLink(domain: KeyValueDomain): McuLink {
+  #makeLink(domain: KeyValueDomain, onFault: (detail: string) => void): McuLink {
     const { clock, serial, Wire, initialBaud, system } = this.#options;
-    const onFault = (detail: string) => this.#tell({ kind: "fault", detail });
     return new McuLink({
       clock,
       serial,
@@ -207,11 +209,13 @@ export class Ncp {
     return new Adoption({
       clock: this.#options.clock,
       mayBeSilent: () => this.#updater.mcuMayBeSilent,
+      // Not in a trial, which the restart that follows from a Zephyr host would end.
       tellState: () => {
         const { state } = this;
         if (!this.#selfUpdater?.isProving) this.#link.session.notifyState(state);
       },
-      onAdopted: () => this.#updater.onMcuAdopted(),
+      search: () => this.#searchMcu(),
+      onAdopted: () => this.#onAdopted(),
     });
   }
 
@@ -269,16 +273,44 @@ export class Ncp {
   }
 
   #onInitialized(template: Template): void {
+    this.#mcu.template = template;
+    this.#takeMcu("initialized");
+    this.#updater.onMcuReady();
+    this.#selfUpdater?.onMcuAnswered();
+    this.#mcu.keep();
+  }
+
+  /** The MCU goes on as if Ferry had never restarted, and so does Ferry. One that nobody knows gets what is pending. */
+  #onAdopted(): void {
+    if (this.#mcu.recall()) {
+      const { type, version, build } = this.#mcu.firmware;
+      this.#updater.onFirmwareInfo({ type, version, build });
+      this.#takeMcu("mcu-recalled");
+    }
+    this.#updater.onMcuAdopted();
+  }
+
+  #takeMcu(kind: "initialized" | "mcu-recalled"): void {
     this.#adoption.end();
     this.#initialized = true;
     this.#link.settle();
-    this.#mcu.template = template;
+    this.#room.settle();
     this.#presence.watch();
-    this.#tell({ kind: "initialized", template: template.id, firmware: this.#mcu.firmware.version });
+    this.#tell({ kind, template: this.#mcu.template?.id ?? "", firmware: this.#mcu.firmware.version });
     if (this.#online) this.#online.onMcuInitialized();
     else this.#announce();
-    this.#updater.onMcuReady();
-    this.#selfUpdater?.onMcuAnswered();
+  }
+
+  /** Where it was before, and where it would begin. In its trial a new build of Ferry asks anyway, and more often. */
+  #searchMcu(): void {
+    if (!this.#mcu.isKnown || this.#selfUpdater?.isProving) return;
+    const onSilence = () => this.#link.tryOtherBaud();
+    this.#pingMcu({
+      onSilence: () => {
+        onSilence();
+        this.#pingMcu({ onSilence });
+      },
+    });
   }
 
   #pingMcu({ onSilence = () => {} } = {}): void {
@@ -323,7 +355,7 @@ export class Ncp {
   /** Silent, where a restarted MCU looks: no state is announced, for Zephyr hosts re-initialize on it for ever. */
   #onMcuLost(): void {
     this.#initialized = false;
-    this.#adoption.end();
+    this.#adoption.begin();
     this.#link.session.forgetPeer();
     this.#room.forget();
     this.#link.resetBaud();

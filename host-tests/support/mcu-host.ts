@@ -49,6 +49,10 @@ export class McuHost {
     this.#line.setBaud(baud);
   }
 
+  setBaud(baud: number): void {
+    this.#line.setBaud(baud);
+  }
+
   /** Makes the call and returns its results; fails the test when it is refused or stays unanswered. */
   call<N extends CallName>(name: N, args: Args<N>): Results<N> {
     const results = this.tryCall(name, args);

@@ -12,6 +12,8 @@ export function newsText(news: PlainNews): string | undefined {
       return `UART at ${news.baud} baud`;
     case "initialized":
       return `the MCU is up: ${news.template}, firmware ${news.firmware || "unnamed"}`;
+    case "mcu-recalled":
+      return `the MCU does not initialize: taken for ${news.template}, firmware ${news.firmware || "unnamed"}`;
     case "mcu-lost":
       return "the MCU is silent: waiting for it at the initial baud";
     case "phase":

@@ -59,6 +59,8 @@ export type NcpNews =
   | { readonly kind: "state"; readonly state: number; readonly lastError?: FailureCode }
   | { readonly kind: "gesture"; readonly gesture: Gesture }
   | { readonly kind: "initialized"; readonly template: string; readonly firmware: string }
+  /** An MCU that did not notice Ferry's restart is taken for the one that was there before. */
+  | { readonly kind: "mcu-recalled"; readonly template: string; readonly firmware: string }
   | { readonly kind: "mcu-lost" }
   /** An offer that came by itself, and why it is left alone. */
   | { readonly kind: "not-taken"; readonly offer: Offer; readonly reason: string }
