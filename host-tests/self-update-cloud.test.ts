@@ -2,8 +2,9 @@
 
 import { assert } from "chai";
 import type { McuBehavior } from "../host/peers/mcu-behavior.js";
-import { NativeCloudServer } from "../host/peers/native-cloud-server.js";
+import { Native, NativeCloudServer } from "../host/peers/native-cloud-server.js";
 import { Air, type Hotspot } from "../host/sim/air.js";
+import { encodeUtf8 } from "../src/base/utf8.js";
 import { NcpEvent, NcpState } from "../src/rpc/protocol.js";
 import { CONFIRMATION_MS } from "../src/update/self-update-machine.js";
 import { HOSTS } from "./support/host-day.js";
@@ -15,19 +16,21 @@ const HOUR_MS = 3_600_000;
 
 interface OnlineSelfBench {
   readonly bench: SelfBench;
+  readonly cloud: NativeCloudServer;
   /** Takes the network away, and brings it back. */
   setHome(isThere: boolean): void;
 }
 
 /** Ferry is online, and has been offered a new build that has to prove itself to the MCU and to the cloud. */
 function offered(mcu: Partial<McuBehavior>): OnlineSelfBench {
-  const rooms: { air: Air; home: Hotspot }[] = [];
+  const rooms: { air: Air; home: Hotspot; cloud: NativeCloudServer }[] = [];
   const bench = new SelfBench({
     mcu,
     online: (network, clock) => {
       const air = new Air(clock, network);
-      rooms.push({ air, home: air.add(HOME) });
-      network.listen(CLOUD.host, 443, new NativeCloudServer(clock, { tokens: [CLOUD.token] }).accept);
+      const cloud = new NativeCloudServer(clock, { tokens: [CLOUD.token] });
+      rooms.push({ air, home: air.add(HOME), cloud });
+      network.listen(CLOUD.host, 443, cloud.accept);
       return { air };
     },
     overrides: { selfUpdate: { confirmation: { mcu: true, cloud: true } } },
@@ -36,10 +39,10 @@ function offered(mcu: Partial<McuBehavior>): OnlineSelfBench {
   setUp(bench);
   bench.runUntil(() => bench.device.ncp?.state === NcpState.CONNECTED, 60_000, "the login");
   assert.isUndefined(bench.offerFerry());
-  const setHome = (isThere: boolean): void => {
-    for (const { air, home } of rooms) isThere ? air.add(HOME) : air.remove(home);
-  };
-  return { bench, setHome };
+  const [room] = rooms;
+  if (!room) throw new Error("nothing was put around the device");
+  const { air, home, cloud } = room;
+  return { bench, cloud, setHome: (isThere) => (isThere ? air.add(HOME) : air.remove(home)) };
 }
 
 function setUp({ mcu }: SelfBench): void {
@@ -73,6 +76,7 @@ describe("A factory reset in the trial of a new build of Ferry", () => {
     bench.runUntil(() => bench.device.ncp?.state === NcpState.CONNECTING_NET, 60_000, "the host's initialize");
     bench.clock.advance(CONFIRMATION_MS / 2);
     assert.strictEqual(bench.last("self-phase")?.phase, "trial");
+    bench.mcu.tell("blynk.virtualWrite", { vpin: 1, value: encodeUtf8("before") });
     bench.mcu.call("blynk.factoryReset", {});
     return { ...made, boots: bench.device.boots };
   }
@@ -94,8 +98,8 @@ describe("A factory reset in the trial of a new build of Ferry", () => {
     assert.deepEqual(answers, [false, 0]);
   });
 
-  it("leaves the build the whole time to prove itself once it is set up anew", () => {
-    const { bench, setHome } = resetInTrial();
+  it("leaves the build the whole time to prove itself once it is set up anew, and the new cloud nothing of the old", () => {
+    const { bench, cloud, setHome } = resetInTrial();
     bench.clock.advance(0.8 * CONFIRMATION_MS);
     assert.strictEqual(bench.count("self-verdict"), 0);
     setHome(true);
@@ -103,6 +107,9 @@ describe("A factory reset in the trial of a new build of Ferry", () => {
     assert.deepEqual(bench.awaitSelfVerdict(60_000), { kind: "succeeded", proof: "confirmed" });
     bench.clock.advance(1_000);
     assert.strictEqual(bench.device.ncp?.state, NcpState.CONNECTED);
+    bench.mcu.tell("blynk.virtualWrite", { vpin: 2, value: encodeUtf8("after") });
+    bench.clock.advance(5_000);
+    assert.deepEqual(cloud.heard(Native.HARDWARE), [["vw", "2", "after"]]);
   });
 
   it("does not save a build that nobody ever saw log in", () => {
