@@ -382,6 +382,7 @@ describe("The MQTT cloud, up", () => {
     broker.publish("downlink/utc/all/json", `{${zone},"tz_offset":-240,"dst_offset":0,"time":1709326077759}`);
     broker.publish("downlink/utc/all/json", '{"time":5}');
     broker.publish("downlink/loc/all", "53.3,-60.32");
+    broker.publish("downlink/loc/all", " 52.52000659999999 , 13.404953999999975 ");
     broker.publish("downlink/meta/Serial", "42");
     broker.publish("downlink/ping", "", { qos: 1 });
     broker.publish("downlink/diag", "you send too much");
@@ -397,6 +398,7 @@ describe("The MQTT cloud, up", () => {
       'time {"timeMs":1709326077759,"zoneName":"America/Goose_Bay","posixTz":"AST4ADT,M3.2.0,M11.1.0"}',
       'time {"timeMs":5}',
       "location 53.3 -60.32",
+      "location 52.5200066 13.4049540",
       "metadata Serial=42",
       "reboot",
       "reconfigure",
@@ -427,6 +429,7 @@ describe("The MQTT cloud, up", () => {
       ["downlink/utc/all/json", "null"],
       ["downlink/loc/all", "here"],
       ["downlink/loc/all", "1,2,3"],
+      ["downlink/loc/all", "91,0"],
       ["downlink/new/thing", "1"],
       ["downlink", "1"],
       ["uplink/ds/V5", "1"],

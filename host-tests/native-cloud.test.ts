@@ -298,6 +298,7 @@ describe("the native cloud, up", () => {
     server.send(Native.INTERNAL, "utc", "tz_rule", "CET-1CEST,M3.5.0,M10.5.0/3");
     server.send(Native.INTERNAL, "rtc", "1700000000");
     server.send(Native.INTERNAL, "loc", "52.5", "13.4");
+    server.send(Native.INTERNAL, "loc", "52.52000659999999", "13.404953999999975");
     server.send(Native.INTERNAL, "meta", "Serial", "42");
     server.send(Native.INTERNAL, "dbg", "reboot");
     clock.advance(2_000);
@@ -311,6 +312,7 @@ describe("the native cloud, up", () => {
       'time {"posixTz":"CET-1CEST,M3.5.0,M10.5.0/3"}',
       'time {"timeMs":1700000000000}',
       "location 52.5 13.4",
+      "location 52.5200066 13.4049540",
       "metadata Serial=42",
       "reboot",
     ]);
@@ -329,6 +331,9 @@ describe("the native cloud, up", () => {
       [Native.INTERNAL, "ota"],
       [Native.INTERNAL, "ota", "https://h/f.bin", "many"],
       [Native.INTERNAL, "utc", "time", "soon"],
+      [Native.INTERNAL, "loc", "52.5"],
+      [Native.INTERNAL, "loc", "all", "52.5"],
+      [Native.INTERNAL, "loc", "13.4", "181"],
       [Native.INTERNAL, "new", "thing"],
       [Native.INTERNAL],
       [Native.SYNC, "?"],

@@ -542,6 +542,35 @@ describe("time and place", () => {
   });
 });
 
+describe("a place that the cloud tells with all the digits of a double", () => {
+  const place = { latitude: "52.5200066", longitude: "13.4049540", ok: true };
+
+  it("is told to the MCU to the centimetre, before and after the time zone comes and over a restart", () => {
+    const bench = online();
+    const { clock, mcu, cloud } = bench;
+    cloud.send(Native.INTERNAL, "loc", "52.52000659999999", "13.404953999999975");
+    clock.advance(500);
+    assert.deepInclude(mcu.call("blynk.getLocationInfo", {}), place);
+    cloud.send(Native.INTERNAL, "utc", "tz_name", "Europe/Berlin");
+    clock.advance(500);
+    assert.deepInclude(mcu.call("blynk.getLocationInfo", {}), { ...place, olsonId: "Europe/Berlin" });
+    bench.device.restart();
+    clock.advance(2_000);
+    assert.deepInclude(mcu.call("blynk.getLocationInfo", {}), { ...place, olsonId: "Europe/Berlin" });
+    assert.deepEqual(bench.faults(), []);
+  });
+
+  it("stays when the name of its zone is longer than there is room for", () => {
+    const bench = online();
+    const { clock, mcu, cloud } = bench;
+    cloud.send(Native.INTERNAL, "loc", "52.52000659999999", "13.404953999999975");
+    cloud.send(Native.INTERNAL, "utc", "tz_name", "x".repeat(65));
+    clock.advance(500);
+    assert.deepInclude(mcu.call("blynk.getLocationInfo", {}), { ...place, olsonId: "" });
+    assert.match(bench.faults().join(), /location is not used/);
+  });
+});
+
 describe("the catalogue of calls that Ferry makes", () => {
   it("is kept within what the smallest MCU can take in, whatever happens", () => {
     const { clock, mcu, cloud } = online();

@@ -44,6 +44,7 @@ export interface CloudEvents {
   onPin(vpin: number, value: Uint8Array): void;
   onOffer(offer: Offer): void;
   onTime(time: CloudTime): void;
+  /** In degrees, valid, and short enough to be stored (coordinates.ts). */
   onLocation(latitude: string, longitude: string): void;
   onMetadata(field: string, value: string): void;
   /** The cloud asks for a restart of the device. */

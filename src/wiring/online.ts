@@ -14,9 +14,11 @@ import { Lifecycle, type LifecycleSetup } from "../lifecycle/lifecycle.js";
 import type { Phase } from "../lifecycle/lifecycle-state.js";
 import type { Clock } from "../ports.js";
 import { DEFAULT_VENDOR, deviceSuffix, hotspotName } from "../provision/hotspot-name.js";
+import { problemOf } from "../settings/fields.js";
 import type { Network } from "../settings/networks.js";
 import { Settings } from "../settings/settings.js";
 import type { DurableRecord } from "../settings/stored-value.js";
+import { LOCATION_FIELDS } from "../settings/values.js";
 import { WallClock, type WallClockEvent } from "../time/wall-clock.js";
 import { CloudLink } from "./cloud-link.js";
 import type { ConnectivityOptions } from "./connectivity.js";
@@ -281,20 +283,25 @@ export class Online {
     return cloud && { ...cloud, host: cloud.host ?? this.defaultHost };
   }
 
-  /** Kept before it is used: the MCU may ask for it in the next life. The cloud tells it in parts. */
+  /**
+   * Kept before it is used: the MCU may ask for it in the next life. The cloud tells it in parts, and one that has no
+   * room must not cost the others.
+   */
   #learnLocation(part: {
     latitude?: string;
     longitude?: string;
     olsonId?: string | undefined;
     posixTz?: string | undefined;
   }): void {
-    const known = this.settings.location ?? { latitude: "", longitude: "", olsonId: "", posixTz: "" };
+    const known = this.wallClock.readLocation();
     const location = {
       latitude: part.latitude ?? known.latitude,
       longitude: part.longitude ?? known.longitude,
       olsonId: part.olsonId ?? known.olsonId,
       posixTz: part.posixTz ?? known.posixTz,
     };
+    const flaw = problemOf(LOCATION_FIELDS, location);
+    if (flaw) return this.#onFault(`the cloud's location is not used: ${flaw}`);
     const problem = this.settings.saveLocation(location);
     if (problem) this.#onFault(`the location was not stored: ${problem}`);
     const wrong = this.wallClock.setLocation(location);

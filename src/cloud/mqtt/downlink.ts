@@ -3,6 +3,7 @@
 import { isRecord, parseJson } from "../../base/json.js";
 import { decodeUtf8 } from "../../base/utf8.js";
 import type { CloudEvents, CloudTime } from "../cloud.js";
+import { coordinatesFrom } from "../coordinates.js";
 import { offerFromJson } from "../offer-json.js";
 import type { PinNames } from "./pin-names.js";
 
@@ -92,11 +93,10 @@ function onUtc(payload: Uint8Array, events: CloudEvents): boolean {
 
 /** "latitude,longitude", in degrees. */
 function onLocation(payload: Uint8Array, events: CloudEvents): boolean {
-  const degrees = /^\s*(-?\d{1,3}(?:\.\d{1,15})?)\s*,\s*(-?\d{1,3}(?:\.\d{1,15})?)\s*$/;
-  const [, latitude, longitude] = degrees.exec(decodeUtf8(payload)) ?? [];
-  if (latitude === undefined || longitude === undefined) return false;
-  events.onLocation(latitude, longitude);
-  return true;
+  const [latitude = "", longitude = "", ...more] = decodeUtf8(payload).split(",", 3);
+  const place = more.length === 0 ? coordinatesFrom(latitude, longitude) : undefined;
+  if (place) events.onLocation(place.latitude, place.longitude);
+  return place !== undefined;
 }
 
 /** A URI, or host and port alone. WebSockets are no use to a device that has TCP. */

@@ -6,6 +6,7 @@
 import { decodeUtf8 } from "../../base/utf8.js";
 import type { Offer } from "../../image/offer.js";
 import type { CloudEvents, CloudTime } from "../cloud.js";
+import { coordinatesFrom } from "../coordinates.js";
 import { Command } from "./message.js";
 
 const PIN_MAX = 0xffff;
@@ -62,9 +63,7 @@ export class Downlink {
       case "utc":
         return this.#onUtc(first, second);
       case "loc":
-        if (!first || !second) return false;
-        this.#events.onLocation(first, second);
-        return true;
+        return this.#onLocation(first, second);
       case "meta":
         if (!first) return false;
         this.#events.onMetadata(first, second);
@@ -89,6 +88,12 @@ export class Downlink {
       default:
         return false;
     }
+  }
+
+  #onLocation(first: string, second: string): boolean {
+    const place = coordinatesFrom(first, second);
+    if (place) this.#events.onLocation(place.latitude, place.longitude);
+    return place !== undefined;
   }
 
   /** Positional: url, size, type, version, build; all but the first may be missing. */
