@@ -35,6 +35,7 @@ describe("A product's configuration", () => {
       [{ uart: { pins: 5 } }, "config.ferry.uart.pins is not known"],
       [{ takenPins: { "49": "relay" } }, "config.ferry.takenPins must have numbers to 48, and texts of 1 to 40"],
       [{ takenPins: ["relay"] }, "config.ferry.takenPins must have numbers to 48, and texts of 1 to 40"],
+      [{ freesConsolePins: 1 }, "config.ferry.freesConsolePins must be true or false"],
       [{ cloud: { transport: "http" } }, "config.ferry.cloud.transport must be one of native, mqtt"],
       [{ cloud: { allowPlain: "no" } }, "config.ferry.cloud.allowPlain must be true or false"],
       [
@@ -85,6 +86,7 @@ describe("A product's configuration", () => {
         batchesGroups: true,
       },
       poll: { url: "https://updates.example/pump.json", intervalMinutes: 1_440 },
+      freesConsolePins: true,
       report: { event: "update", metadata: "update", vpin: 127 },
       authority: "ca.der",
     };

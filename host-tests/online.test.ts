@@ -132,6 +132,24 @@ describe("a device that has not been set up", () => {
     assert.isTrue(mcu.call("hw.setLedBrightness", { value: 40 }).ok);
     assert.isFalse(mcu.call("hw.initLED", { gpio: 6, activeLow: false }).ok, "the flash chip's");
     assert.isFalse(mcu.call("hw.initUserButton", { gpio: 99, activeLow: true }).ok);
+    for (const gpio of [1, 3, 16, 17]) {
+      assert.isFalse(mcu.call("hw.initLED", { gpio, activeLow: false }).ok, "console and UART");
+      assert.isFalse(mcu.call("hw.initUserButton", { gpio, activeLow: true }).ok);
+    }
+  });
+
+  it("lets another firmware swap the pins of button and LED, before or after it initializes", () => {
+    const { clock, mcu } = booted();
+    const button = (gpio: number) => mcu.call("hw.initUserButton", { gpio, activeLow: true }).ok;
+    const led = (gpio: number) => mcu.call("hw.initLED", { gpio, activeLow: false }).ok;
+    assert.deepEqual([button(4), led(5)], [true, true]);
+    assert.isFalse(led(4), "one firmware that wants a pin for both");
+    mcu.initialize();
+    clock.advance(1_000);
+    assert.deepEqual([led(4), button(5)], [true, true]);
+    mcu.initialize();
+    mcu.initialize();
+    assert.deepEqual([button(4), led(5)], [true, true]);
   });
 });
 

@@ -54,7 +54,7 @@ describe("The panel", () => {
     assert.deepEqual(bench.pins.mishaps, []);
   });
 
-  describe("on the pins of an ESP32", () => {
+  describe("on the pins of a chip", () => {
     /** Every way to name an output, for the same pin. */
     const outputs = (pin: number): Record<string, () => boolean> => ({
       initLed: () => bench.panel.initLed(pin, false),
@@ -69,7 +69,8 @@ describe("The panel", () => {
       [24, "there is no GPIO 24"],
       [6, "GPIO 6 is wired to the flash chip"],
       [11, "GPIO 11 is wired to the flash chip"],
-      [1, "GPIO 1 is used by the console"],
+      [1, "GPIO 1 is used by UART0, which flashes the chip and prints its log"],
+      [3, "GPIO 3 is used by UART0"],
       [16, "GPIO 16 is used by the UART to the MCU"],
     ] as const;
 
@@ -127,10 +128,32 @@ describe("The panel", () => {
       assert.deepEqual(freePins(ESP32_C3_PINS), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 18, 19, 20, 21]);
       assert.equal(freePins(ESP32_S3_PINS).length, 49 - 4 - 7);
       const other = new PanelBench({ panel: { pinMap: ESP32_C3_PINS } });
-      assert.isTrue(other.panel.initLed(21, false));
+      assert.isTrue(other.panel.initLed(5, false));
       assert.isFalse(other.panel.initLed(25, false));
       assert.include(other.refusals[0], "there is no GPIO 25: choose one from 0 to 21");
     });
+
+    const CONSOLES = [
+      ["ESP32", ESP32_PINS, [1, 3]],
+      ["ESP32-C3", ESP32_C3_PINS, [18, 19, 20, 21]],
+      ["ESP32-S3", ESP32_S3_PINS, [19, 20, 43, 44]],
+    ] as const;
+
+    for (const [chip, pinMap, consolePins] of CONSOLES) {
+      it(`leaves the console and the USB of an ${chip} alone, unless the board does without`, () => {
+        const guarded = new PanelBench({ panel: { pinMap, takenPins: {} } });
+        for (const pin of consolePins) {
+          assert.isFalse(guarded.panel.initLed(pin, false));
+          assert.match(guarded.refusals.at(-1) ?? "", /which flashes the chip and prints its log: choose another pin/);
+          assert.isFalse(guarded.panel.initButton(pin, true));
+        }
+        const free = new PanelBench({ panel: { pinMap, takenPins: {}, freesConsolePins: true } });
+        // The simulated pins are those of an ESP32, which has no 43 and 44.
+        for (const pin of consolePins.filter((each) => each <= ESP32_PINS.pinMax)) {
+          assert.isTrue(free.panel.initButton(pin, true), `${pin}`);
+        }
+      });
+    }
   });
 
   describe("when it is asked for what is there", () => {
@@ -226,6 +249,50 @@ describe("The panel", () => {
       assert.deepEqual([...bench.pins.claimed], [BUTTON_PIN, LED_PIN]);
       bench.panel.show("error");
       assert.equal(bench.pins.duty(LED_PIN), 1);
+    });
+  });
+
+  describe("when another firmware is in the MCU", () => {
+    beforeEach(() => {
+      bench.panel.initButton(4, true);
+      bench.panel.initLed(5, false);
+      bench.panel.endMcuLife();
+    });
+
+    it("swaps button and light, whichever comes first", () => {
+      assert.isTrue(bench.panel.initLed(4, false));
+      assert.isTrue(bench.panel.initButton(5, true));
+      assert.deepEqual([...bench.pins.claimed], [4, 5]);
+      bench.panel.endMcuLife();
+      assert.isTrue(bench.panel.initButton(4, true));
+      assert.isTrue(bench.panel.initLed(5, false));
+      assert.deepEqual([...bench.pins.claimed], [4, 5]);
+      bench.pass(1_000);
+      bench.press(4, 100);
+      bench.pass(1_000);
+      assert.deepEqual(bench.heard, ["click"]);
+    });
+
+    it("takes a pin of the old light for the button, and the rest of that light with it", () => {
+      bench.panel.initRgb(25, 26, 27, false);
+      bench.panel.endMcuLife();
+      assert.isTrue(bench.panel.initButton(26, true));
+      assert.deepEqual([...bench.pins.claimed], [26]);
+    });
+
+    it("keeps what it does not ask for anew, and what it asks for anew belongs to it", () => {
+      assert.isTrue(bench.panel.initButton(4, true));
+      assert.isFalse(bench.panel.initLed(4, false), "it contradicts itself");
+      assert.include(lastRefusal(), "GPIO 4 has the button on GPIO 4");
+      assert.isTrue(bench.panel.initLed(5, false));
+      assert.isFalse(bench.panel.initButton(5, true));
+      assert.deepEqual([...bench.pins.claimed], [4, 5]);
+      assert.equal(digital.made + pwm.made, 2, "nothing was opened anew");
+    });
+
+    it("loses nothing of the old to a call that is refused", () => {
+      assert.isFalse(bench.panel.initRgb(4, 18, 34, false));
+      assert.deepEqual([...bench.pins.claimed], [4, 5]);
     });
   });
 

@@ -190,7 +190,7 @@ function makeCloud(
   });
 }
 
-function makePanelPorts({ uart, takenPins }: DeviceConfig, chipId: number): PanelPorts {
+function makePanelPorts({ uart, takenPins, freesConsolePins }: DeviceConfig, chipId: number): PanelPorts {
   const pinMap = PIN_MAPS.find(([id]) => id === chipId)?.[1];
   const { transmit, receive, rts, cts } = uart;
   const ofUart = [transmit, receive, rts, cts].map((pin) => [String(pin), "the UART to the MCU"]);
@@ -200,6 +200,7 @@ function makePanelPorts({ uart, takenPins }: DeviceConfig, chipId: number): Pane
     strip: { io: NeoPixel as unknown as LedStripClass },
     ...(pinMap ? { pinMap } : {}),
     takenPins: { ...takenPins, ...Object.fromEntries(ofUart) },
+    freesConsolePins,
   };
 }
 

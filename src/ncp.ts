@@ -191,6 +191,7 @@ export class Ncp {
       room: this.#room,
       mcu: this.#mcu,
       updater: this.#updater,
+      panel: this.#panel,
       restart: () => this.#restart(),
       onInitialized: (template) => this.#onInitialized(template),
     });
@@ -358,6 +359,7 @@ export class Ncp {
     this.#adoption.begin();
     this.#link.session.forgetPeer();
     this.#room.forget();
+    this.#panel?.endMcuLife();
     this.#link.resetBaud();
     this.#online?.onMcuLost();
     this.#updater.onMcuLost();

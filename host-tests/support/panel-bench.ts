@@ -12,7 +12,7 @@ import type { DigitalClass, LedStripClass, PwmClass } from "../../src/panel/port
 import { SimBench } from "../ports/sim-bench.js";
 
 /** As the README wires them. */
-const TAKEN_PINS = Object.freeze({ 1: "the console", 3: "the console", 16: "the UART to the MCU", 17: "the UART" });
+const TAKEN_PINS = Object.freeze({ 16: "the UART to the MCU", 17: "the UART" });
 
 export interface PanelPorts {
   readonly Digital: DigitalClass;

@@ -260,10 +260,14 @@ export class SimDevice {
   }
 }
 
+/** As main.ts has them on an ESP32. */
+const UART_PINS = Object.freeze({ 16: "the UART to the MCU", 17: "the UART to the MCU" });
+
 function panelPorts(binding: PinBinding): PanelPorts {
   return {
     digital: { io: makeDigitalClass(binding) },
     pwm: { io: makePwmClass(binding) },
     strip: { io: makeLedStripClass(binding) },
+    takenPins: UART_PINS,
   };
 }

@@ -32,6 +32,8 @@ export interface DeviceConfig {
   };
   /** Other pins that the board needs for itself, and for what: the MCU cannot have them for a button or an LED. */
   readonly takenPins: NumberedNames;
+  /** Whether the MCU may have the pins of UART0 and USB: the chip can then be flashed and watched no more in its place. */
+  readonly freesConsolePins: boolean;
   /** A network that a device knows from the first start on, unless it has been told another. None without a name. */
   readonly wifi: { readonly ssid: string; readonly password: string };
   readonly cloud: {
@@ -80,6 +82,7 @@ export const DEFAULTS: DeviceConfig = deepFreeze<DeviceConfig>({
     baud: 38_400,
   },
   takenPins: {},
+  freesConsolePins: false,
   wifi: { ssid: "", password: "" },
   cloud: {
     transport: "native",
@@ -134,6 +137,7 @@ const RULES: Readonly<Record<string, Rule>> = deepFreeze({
   "uart.cts": integer(NOT_CONNECTED, GPIO_MAX),
   "uart.baud": integer(BAUD_MIN, BAUD_MAX),
   takenPins: { kind: "names", max: GPIO_MAX, length: 40 },
+  freesConsolePins: { kind: "flag" },
   "wifi.ssid": text(0, 32),
   "wifi.password": text(0, 64),
   "cloud.transport": { kind: "choice", values: TRANSPORTS },

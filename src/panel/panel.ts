@@ -5,6 +5,8 @@
  * Invariants: an init that names what is there already changes nothing, so that an MCU that restarts neither makes the
  * LED flicker nor loses a press; one that cannot work by its arguments leaves what was there; one that names something
  * else closes what was there first, for pins and channels may be needed again; when a port then refuses, nothing is open.
+ * Two that want one pin contradict each other within a life of the MCU, and the second is refused; what an earlier life
+ * asked for yields, for another firmware may be there now.
  */
 
 import { messageOf } from "../base/failure.js";
@@ -29,8 +31,10 @@ export interface PanelOptions {
   strip?: Io<LedStripClass>;
   /** The chip's pins; by default those of the ESP32. */
   pinMap?: PinMap;
-  /** Pins that the board needs for itself: GPIO number to a name for people. */
+  /** Pins that the board needs for itself, besides those of console and USB: GPIO number to a name for people. */
   takenPins?: Readonly<Record<number, string>>;
+  /** The board does without console and USB: their pins are free. */
+  freesConsolePins?: boolean;
   onGesture(gesture: Gesture): void;
   /** Forget networks, host and token. Comes before the gesture "reset-done". */
   onResetConfig(): void;
@@ -43,6 +47,8 @@ interface Fitting<T> {
   readonly asked: string;
   readonly pins: readonly number[];
   readonly part: T;
+  /** Of the MCU, in which it was last asked for. */
+  readonly life: number;
 }
 
 export class Panel {
@@ -50,17 +56,28 @@ export class Panel {
   readonly #led: Led;
   #button: Fitting<Button> | undefined;
   #light: Fitting<Light> | undefined;
+  #life = 0;
 
   constructor(options: PanelOptions) {
     this.#options = options;
     this.#led = new Led(options.clock);
   }
 
+  /** The MCU has initialized, or was given up: what it asked for up to now stays, until a later life needs the pin. */
+  endMcuLife(): void {
+    this.#life++;
+  }
+
   initButton(gpio: number, activeLow: boolean): boolean {
     const asked = `button on GPIO ${gpio}${activeLow ? ", active low" : ""}`;
-    if (this.#button?.asked === asked) return true;
-    const objection = this.#objectionTo([gpio], "input", this.#light);
+    const [life, pins] = [this.#life, [gpio]];
+    if (this.#button?.asked === asked) {
+      this.#button = { ...this.#button, life };
+      return true;
+    }
+    const objection = this.#objectionTo(pins, "input", this.#light);
     if (objection) return this.#refuse(asked, objection);
+    if (this.#light && overlap(this.#light.pins, pins)) this.#closeLight();
     this.#closeButton();
     try {
       const { clock, digital, onGesture, onResetConfig } = this.#options;
@@ -73,7 +90,7 @@ export class Panel {
         onResetConfig,
         onHint: (hint) => this.#led.hint(hint),
       });
-      this.#button = { asked, pins: [gpio], part };
+      this.#button = { asked, pins, part, life };
       return true;
     } catch (error) {
       return this.#refuse(asked, messageOf(error));
@@ -122,13 +139,18 @@ export class Panel {
   }
 
   #initLight(asked: string, pins: readonly number[], open: () => Light): boolean {
-    if (this.#light?.asked === asked) return true;
+    const life = this.#life;
+    if (this.#light?.asked === asked) {
+      this.#light = { ...this.#light, life };
+      return true;
+    }
     const objection = this.#objectionTo(pins, "output", this.#button);
     if (objection) return this.#refuse(asked, objection);
+    if (this.#button && overlap(this.#button.pins, pins)) this.#closeButton();
     this.#closeLight();
     try {
       const part = open();
-      this.#light = { asked, pins, part };
+      this.#light = { asked, pins, part, life };
       this.#led.attach(part);
       return true;
     } catch (error) {
@@ -137,13 +159,13 @@ export class Panel {
   }
 
   #objectionTo(pins: readonly number[], use: "input" | "output", other: Fitting<unknown> | undefined) {
-    const { pinMap = ESP32_PINS, takenPins = {} } = this.#options;
-    const rules = { map: pinMap, taken: takenPins };
+    const { pinMap = ESP32_PINS, takenPins = {}, freesConsolePins = false } = this.#options;
+    const rules = { map: pinMap, taken: freesConsolePins ? takenPins : { ...pinMap.console, ...takenPins } };
     for (const [index, pin] of pins.entries()) {
       const objection = objectionToPin(rules, pin, use);
       if (objection) return objection;
       if (pins.indexOf(pin) !== index) return `GPIO ${pin} is named twice`;
-      if (other?.pins.includes(pin)) return `GPIO ${pin} has the ${other.asked}`;
+      if (other?.life === this.#life && other.pins.includes(pin)) return `GPIO ${pin} has the ${other.asked}`;
     }
     return undefined;
   }
@@ -164,4 +186,8 @@ export class Panel {
     this.#light?.part.close();
     this.#light = undefined;
   }
+}
+
+function overlap(some: readonly number[], others: readonly number[]): boolean {
+  return some.some((pin) => others.includes(pin));
 }

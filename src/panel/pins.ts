@@ -12,15 +12,22 @@ export interface PinMap {
   readonly absent: readonly number[];
   /** Without an output driver, and without pulls. */
   readonly inputOnly: readonly number[];
-  /** Wired to the flash chip. */
+  /** Wired to the flash chip, or to the PSRAM that shares its bus. */
   readonly flash: readonly number[];
+  /** How the chip is flashed and prints its log: GPIO number to a name for people. An LED there would blind both. */
+  readonly console: Readonly<Record<number, string>>;
 }
 
+const UART0 = "UART0, which flashes the chip and prints its log";
+const USB = "USB, which flashes the chip and prints its log";
+
+/** Modules with PSRAM need 16 and 17 besides. */
 export const ESP32_PINS: PinMap = deepFreeze({
   pinMax: 39,
   absent: [24, 28, 29, 30, 31],
   inputOnly: [34, 35, 36, 37, 38, 39],
   flash: [6, 7, 8, 9, 10, 11],
+  console: { 1: UART0, 3: UART0 },
 });
 
 /** The supply of the flash chip (11) included. */
@@ -29,6 +36,7 @@ export const ESP32_C3_PINS: PinMap = deepFreeze({
   absent: [],
   inputOnly: [],
   flash: [11, 12, 13, 14, 15, 16, 17],
+  console: { 18: USB, 19: USB, 20: UART0, 21: UART0 },
 });
 
 /** Modules with octal flash or PSRAM need 33 to 37 besides. */
@@ -37,6 +45,7 @@ export const ESP32_S3_PINS: PinMap = deepFreeze({
   absent: [22, 23, 24, 25],
   inputOnly: [],
   flash: [26, 27, 28, 29, 30, 31, 32],
+  console: { 19: USB, 20: USB, 43: UART0, 44: UART0 },
 });
 
 export interface PinRules {

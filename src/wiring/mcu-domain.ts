@@ -4,6 +4,7 @@ import type { Failure } from "../base/failure.js";
 import type { McuLink } from "../mcu/link.js";
 import type { McuRoom } from "../mcu/room.js";
 import type { McuDomain } from "../mcu/service.js";
+import type { Panel } from "../panel/panel.js";
 import type { StagedImage } from "../store/image-store.js";
 import type { Updater } from "../update/updater.js";
 import type { McuFirmware, McuIdentity, Template } from "./mcu-identity.js";
@@ -15,6 +16,7 @@ export interface McuDomainParts {
   readonly room: McuRoom;
   readonly mcu: McuIdentity;
   readonly updater: Updater<StagedImage>;
+  readonly panel: Panel | undefined;
   /** The MCU wants a fresh NCP. */
   restart(): void;
   onInitialized(template: Template): void;
@@ -67,6 +69,7 @@ export class McuCalls implements McuDomain {
   forgetMcu(): void {
     this.#parts.link.session.forgetPeer();
     this.#parts.room.onInitialize();
+    this.#parts.panel?.endMcuLife();
   }
 
   onInitialized(template: Template): void {

@@ -20,7 +20,7 @@ import type { SelfUpdateOptions } from "./self-update.js";
 export const FERRY_VERSION = "0.1.0";
 
 /** The ways to the pins, and which of them the board needs for itself. */
-export type PanelPorts = Pick<PanelOptions, "digital" | "pwm" | "strip" | "pinMap" | "takenPins">;
+export type PanelPorts = Pick<PanelOptions, "digital" | "pwm" | "strip" | "pinMap" | "takenPins" | "freesConsolePins">;
 
 export interface NcpOptions {
   /** Of this build; FERRY_VERSION unless it was given another. */
