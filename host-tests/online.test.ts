@@ -107,6 +107,19 @@ describe("a device that has not been set up", () => {
     assert.deepEqual(mcu.call("hw.getEthernetMAC", {}), { mac: "", ok: false });
   });
 
+  it("tells its Wi-Fi address, and the name made of it, as soon as the radio starts", () => {
+    const bench = new OnlineBench();
+    bench.air.startsToFail = 3;
+    bench.boot();
+    const { mcu } = bench;
+    mcu.initialize();
+    assert.deepEqual(mcu.call("hw.getWiFiMAC", {}), { mac: "", ok: false });
+    assert.deepEqual(mcu.call("blynk.getHotspotName", {}), { name: "", ok: false });
+    assert.equal(bench.air.counts.failedStarts, 3);
+    assert.isTrue(mcu.call("hw.getWiFiMAC", {}).ok);
+    assert.match(mcu.call("blynk.getHotspotName", {}).name, /^Blynk Pump-[0-9A-Z]{4}$/);
+  });
+
   it("passes the factory's tests of the radio, and only until it is configured", () => {
     const bench = booted();
     const { mcu } = bench;

@@ -53,6 +53,7 @@ export const AUDIBLE_DBM_MIN = -94;
 
 /** What was done, and which faults have struck. */
 export interface AirCounts {
+  failedStarts: number;
   scans: number;
   hungScans: number;
   attempts: number;
@@ -83,6 +84,7 @@ export interface Station {
 export class Air {
   readonly clock: VirtualClock;
   readonly counts: AirCounts = {
+    failedStarts: 0,
     scans: 0,
     hungScans: 0,
     attempts: 0,
@@ -101,6 +103,8 @@ export class Air {
   tellsReasons = true;
   /** The next so many scans never end. */
   scansToHang = 0;
+  /** The next so many objects of the station's class are not made: the driver finds no memory, say. */
+  startsToFail = 0;
   readonly #network: Network | undefined;
   readonly #hotspots = new Set<Hotspot>();
   #station: Station | undefined;

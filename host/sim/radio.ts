@@ -77,6 +77,15 @@ export class SimRadio implements Station {
     this.#binding.life.assertAlive();
   }
 
+  /** Throws where the air around says so. */
+  start(): void {
+    const { air } = this.#binding;
+    if (air.startsToFail === 0) return;
+    air.startsToFail--;
+    air.counts.failedStarts++;
+    throw new Error("no memory");
+  }
+
   /** Objects of the SDK's class that are open. */
   get openWifis(): number {
     return this.#listeners.size;

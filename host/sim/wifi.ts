@@ -52,6 +52,7 @@ class SimWifi implements Wifi, DriverListener {
 
   constructor(radio: SimRadio, onChanged: OnChanged) {
     radio.assertAlive();
+    radio.start();
     this.#radio = radio;
     this.#onChanged = onChanged;
     this.#connected = radio.hotspot !== undefined;

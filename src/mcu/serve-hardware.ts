@@ -13,7 +13,7 @@ export interface PinDomain {
 }
 
 export interface AddressDomain {
-  /** Of Wi-Fi, "A0:B1:C2:D3:E4:F5"; `undefined` where there is none. No board that Ferry knows has Ethernet. */
+  /** Of Wi-Fi, "A0:B1:C2:D3:E4:F5"; `undefined` while the radio does not start. No board that Ferry knows has Ethernet. */
   readonly mac: string | undefined;
 }
 

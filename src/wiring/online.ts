@@ -160,12 +160,13 @@ export class Online {
     this.wallClock.onMcuLost();
   }
 
-  /** `undefined` before the MCU has named its template. */
+  /** `undefined` before the MCU has named its template, and while the radio has not told what makes the name unique. */
   get hotspotName(): string | undefined {
     const templateName = this.#options.templateName();
-    if (templateName === undefined) return undefined;
+    const address = this.wifi.macBytes;
+    if (templateName === undefined || !address) return undefined;
     const vendor = this.settings.vendor.prefix ?? DEFAULT_VENDOR;
-    const suffix = deviceSuffix(this.wifi.macBytes ?? new Uint8Array(6), this.#options.crc32);
+    const suffix = deviceSuffix(address, this.#options.crc32);
     return hotspotName({ vendor, templateName, suffix });
   }
 

@@ -32,12 +32,13 @@ export interface WifiOptions extends WifiPorts {
 export class Wifi {
   readonly net: LifecycleNet;
   readonly tests: FactoryTests;
-  /** "0A:1B:2C:3D:4E:5F"; `undefined` where the radio does not start. */
-  readonly mac: string | undefined;
+  readonly #station: Io<WifiClass>;
+  #mac: string | undefined;
 
   constructor(options: WifiOptions) {
     const { clock, station: wifi, accessPoint, socket, networks, onJoined } = options;
-    this.mac = readMac(wifi);
+    this.#station = wifi;
+    this.#mac = readMac(wifi);
     const station = new Station({ clock, wifi, networks: () => networks(), onJoined: (ssid) => onJoined(ssid) });
     this.tests = new FactoryTests({
       clock,
@@ -58,8 +59,15 @@ export class Wifi {
     };
   }
 
+  /** "0A:1B:2C:3D:4E:5F"; `undefined` while the radio does not start: it is tried again when somebody asks. */
+  get mac(): string | undefined {
+    this.#mac ??= readMac(this.#station);
+    return this.#mac;
+  }
+
   /** The address in six bytes. */
   get macBytes(): Uint8Array | undefined {
-    return this.mac === undefined ? undefined : fromHex(this.mac.replaceAll(":", ""));
+    const { mac } = this;
+    return mac === undefined ? undefined : fromHex(mac.replaceAll(":", ""));
   }
 }
