@@ -249,6 +249,7 @@ describe("The MQTT cloud, redirected", () => {
     const places = [
       "",
       "bad host:1",
+      "mqtts://a..b:1",
       "wss://x.example/mqtt",
       "mqtts://",
       "x.example",

@@ -219,6 +219,7 @@ describe("the native cloud, redirected", () => {
     for (const [host = "", port = ""] of [
       ["", "443"],
       ["bad host", "443"],
+      ["a..b", "443"],
       [OTHER_HOST, "0"],
       [OTHER_HOST, "70000"],
     ]) {
@@ -226,7 +227,7 @@ describe("the native cloud, redirected", () => {
     }
     clock.advance(1_000);
     assert.deepEqual(heard, []);
-    assert.equal(cloud.counters.notUnderstood, 4);
+    assert.equal(cloud.counters.notUnderstood, 5);
   });
 });
 

@@ -302,6 +302,10 @@ describe("a device that is set up by its MCU", () => {
     assert.isFalse(mcu.call("ferry.setNetwork", { ssid: "", password: "x" }).ok);
     assert.isFalse(mcu.call("ferry.setNetwork", { ssid: "net", password: "short" }).ok);
     assert.isFalse(mcu.call("ferry.setCloud", { host: "", port: 0, token: "" }).ok);
+    for (const host of ["bad host/\n", "https://cloud.example", "cloud.example:443", "a..b", "under_score.example"]) {
+      assert.isFalse(mcu.call("ferry.setCloud", { host, port: 0, token: TOKEN }).ok, host);
+      assert.isFalse(mcu.call("blynk.setVendorServer", { host }).ok, host);
+    }
     assert.isTrue(mcu.call("blynk.isConfigured", {}).ok);
   });
 

@@ -26,6 +26,7 @@ interface Sample {
   readonly count?: number;
   readonly wide?: number;
   readonly on?: boolean;
+  readonly server?: string;
 }
 
 const SAMPLE: FieldTable<Sample> = {
@@ -35,6 +36,7 @@ const SAMPLE: FieldTable<Sample> = {
   count: { tag: 4, required: false, type: "unsigned", bytes: 2, min: 10, max: 1_000 },
   wide: { tag: 5, required: false, type: "unsigned", bytes: 4, min: 0, max: 0xffff_ffff },
   on: { tag: 200, required: false, type: "flag" },
+  server: { tag: 201, required: false, type: "host" },
 };
 
 const FULL: Sample = {
@@ -83,6 +85,7 @@ describe("Fields", () => {
     [{ name: "ab", address: "" }, 'address is no IPv4 address: ""'],
     [{ name: "ab", address: "1.2.3.x" }, 'address is no IPv4 address: "1.2.3.x"'],
     [{ name: "ab", key: new Uint8Array(2) }, "key has 2 bytes: it must be 3"],
+    [{ name: "ab", server: "bad host/\n" }, 'server is no server\'s name: it has letters, digits, "-" and "." only'],
     [{ name: "ab", count: 9 }, "count is 9: 10 to 1000 are allowed"],
     [{ name: "ab", count: 1_001 }, "count is 1001: 10 to 1000 are allowed"],
     [{ name: "ab", count: 10.5 }, "count is 10.5: 10 to 1000 are allowed"],
@@ -106,6 +109,7 @@ describe("Fields", () => {
     ["a number is out of bounds", [1, 2, 0x61, 0x62, 4, 2, 9, 0]],
     ["an address has five bytes", [1, 2, 0x61, 0x62, 2, 5, 1, 2, 3, 4, 5]],
     ["a key is too long", [1, 2, 0x61, 0x62, 3, 4, 1, 2, 3, 4]],
+    ["a server's name is none", [1, 2, 0x61, 0x62, 201, 2, 0x61, 0x2f]],
     ["a flag has a value", [1, 2, 0x61, 0x62, 200, 1, 1]],
     ["an unknown one is cut short", [1, 2, 0x61, 0x62, 99, 3, 1]],
     ["there is nothing", []],

@@ -127,6 +127,7 @@ describe("Settings", () => {
         settings.saveLocation({ ...LOCATION, olsonId: "x".repeat(65) }),
         settings.saveVendorPrefix("x".repeat(65)),
         settings.saveVendorServer("a\0b"),
+        settings.saveVendorServer("bad host/\n"),
       ];
       assert.equal(
         bench.operations(() => {

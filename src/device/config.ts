@@ -10,6 +10,7 @@
  */
 
 import { deepFreeze } from "../base/freeze.js";
+import { isHost } from "../base/host.js";
 import { parseUrl } from "../base/url.js";
 import { parseUpdateKey, type UpdateKey } from "./update-key.js";
 
@@ -119,6 +120,7 @@ type Rule =
   | { readonly kind: "integer"; readonly min: number; readonly max: number }
   | { readonly kind: "text"; readonly min: number; readonly max: number }
   | { readonly kind: "flag" }
+  | { readonly kind: "host"; readonly mayBeEmpty: boolean }
   | { readonly kind: "key" }
   | { readonly kind: "url" }
   | { readonly kind: "prefix" }
@@ -128,7 +130,7 @@ type Rule =
 const integer = (min: number, max: number): Rule => ({ kind: "integer", min, max });
 const text = (min: number, max: number): Rule => ({ kind: "text", min, max });
 
-/** By path. A text's bounds are the standards': IEEE 802.11, DNS; and Blynk's own. */
+/** By path. A text's bounds are the standards', as IEEE 802.11, and Blynk's own. */
 const RULES: Readonly<Record<string, Rule>> = deepFreeze({
   "uart.port": integer(1, 2),
   "uart.transmit": integer(0, GPIO_MAX),
@@ -141,7 +143,7 @@ const RULES: Readonly<Record<string, Rule>> = deepFreeze({
   "wifi.ssid": text(0, 32),
   "wifi.password": text(0, 64),
   "cloud.transport": { kind: "choice", values: TRANSPORTS },
-  "cloud.host": text(0, 253),
+  "cloud.host": { kind: "host", mayBeEmpty: true },
   "cloud.allowPlain": { kind: "flag" },
   "cloud.pinNames": { kind: "names", max: VPIN_MAX, length: 64 },
   "cloud.user": text(1, 64),
@@ -153,7 +155,7 @@ const RULES: Readonly<Record<string, Rule>> = deepFreeze({
   "report.event": text(0, 64),
   "report.metadata": text(0, 64),
   "report.vpin": integer(NOT_CONNECTED, VPIN_MAX),
-  timeServer: text(1, 253),
+  timeServer: { kind: "host", mayBeEmpty: false },
   authority: text(0, 63),
   updateKey: { kind: "key" },
 });
@@ -207,6 +209,8 @@ function problemOf(value: unknown, rule: Rule): string | undefined {
       return isText(value, rule) ? undefined : `must be a text of ${rule.min} to ${rule.max} characters`;
     case "flag":
       return typeof value === "boolean" ? undefined : "must be true or false";
+    case "host":
+      return isServer(value, rule) ? undefined : "must be a host's name or IPv4 address";
     case "choice":
       return rule.values.includes(String(value)) ? undefined : `must be one of ${rule.values.join(", ")}`;
     case "key":
@@ -241,6 +245,10 @@ function urlProblem(value: unknown): string | undefined {
   if (typeof value !== "string") return "must be a URL";
   const parsed = value === "" ? undefined : parseUrl(value);
   return typeof parsed === "string" ? `must be a URL: it ${parsed}` : undefined;
+}
+
+function isServer(value: unknown, { mayBeEmpty }: { mayBeEmpty: boolean }): boolean {
+  return typeof value === "string" && (value === "" ? mayBeEmpty : isHost(value));
 }
 
 function isNames(value: unknown, { max, length }: { max: number; length: number }): boolean {

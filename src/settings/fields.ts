@@ -10,6 +10,7 @@
  */
 
 import { ByteReader, ByteWriter } from "../base/bytes.js";
+import { isHost, parseIpv4 } from "../base/host.js";
 import { decodeUtf8, encodeUtf8, utf8Length } from "../base/utf8.js";
 
 export const FIELD_BYTES_MAX = 255;
@@ -17,6 +18,8 @@ export const FIELD_BYTES_MAX = 255;
 export const FIELDS_BYTES_MAX = 1_024;
 
 type TextField = { readonly type: "text"; readonly bytesMin: number; readonly bytesMax: number };
+/** A server's name, or its address. */
+type HostField = { readonly type: "host" };
 /** "192.168.4.1" */
 type Ipv4Field = { readonly type: "ipv4" };
 type BytesField = { readonly type: "bytes"; readonly length: number };
@@ -29,11 +32,11 @@ type UnsignedField = {
 /** Stored when true. */
 type FlagField = { readonly type: "flag" };
 
-export type FieldBounds = TextField | Ipv4Field | BytesField | UnsignedField | FlagField;
+export type FieldBounds = TextField | HostField | Ipv4Field | BytesField | UnsignedField | FlagField;
 export type FieldValue = string | Uint8Array | number | boolean;
 
 type BoundsFor<V> = V extends string
-  ? TextField | Ipv4Field
+  ? TextField | HostField | Ipv4Field
   : V extends Uint8Array
     ? BytesField
     : V extends number
@@ -110,6 +113,8 @@ function fieldProblem(field: FieldBounds, value: FieldValue): string | undefined
   switch (field.type) {
     case "text":
       return textProblem(field, value as string);
+    case "host":
+      return isHost(value as string) ? undefined : 'is no server\'s name: it has letters, digits, "-" and "." only';
     case "ipv4":
       return parseIpv4(value as string) ? undefined : `is no IPv4 address: "${value}"`;
     case "bytes": {
@@ -135,6 +140,7 @@ function textProblem({ bytesMin, bytesMax }: TextField, text: string): string | 
 function bytesFrom(field: FieldBounds, value: FieldValue): Uint8Array {
   switch (field.type) {
     case "text":
+    case "host":
       return encodeUtf8(value as string);
     case "ipv4":
       return parseIpv4(value as string) ?? new Uint8Array(0);
@@ -150,6 +156,7 @@ function bytesFrom(field: FieldBounds, value: FieldValue): Uint8Array {
 function valueFrom(field: FieldBounds, bytes: Uint8Array): FieldValue | undefined {
   switch (field.type) {
     case "text":
+    case "host":
       return decodeUtf8(bytes);
     case "ipv4":
       return bytes.length === 4 ? bytes.join(".") : undefined;
@@ -160,12 +167,4 @@ function valueFrom(field: FieldBounds, bytes: Uint8Array): FieldValue | undefine
     case "flag":
       return bytes.length === 0 ? true : undefined;
   }
-}
-
-/** Four decimal numbers without leading zeros, which some read as octal. */
-function parseIpv4(text: string): Uint8Array | undefined {
-  const parts = text.split(".");
-  if (parts.length !== 4) return undefined;
-  const bytes = Uint8Array.from(parts, Number);
-  return bytes.join(".") === text ? bytes : undefined;
 }

@@ -3,7 +3,6 @@
 import { deepFreeze } from "../base/freeze.js";
 import type { FieldTable } from "./fields.js";
 
-export const HOST_BYTES_MAX = 253;
 export const TOKEN_BYTES_MAX = 64;
 export const VENDOR_PREFIX_BYTES_MAX = 64;
 /** With all texts at their longest, the RESULT of getLocationInfo still fits an MCU whose buffer has 256 bytes. */
@@ -22,7 +21,7 @@ export interface CloudAccess {
 }
 
 export const CLOUD_FIELDS = deepFreeze<FieldTable<CloudAccess>>({
-  host: { tag: 1, required: false, type: "text", bytesMin: 1, bytesMax: HOST_BYTES_MAX },
+  host: { tag: 1, required: false, type: "host" },
   token: { tag: 2, required: true, type: "text", bytesMin: 1, bytesMax: TOKEN_BYTES_MAX },
   port: { tag: 3, required: false, type: "unsigned", bytes: 2, min: 1, max: 65_535 },
 });
@@ -50,7 +49,7 @@ export interface Vendor {
 
 export const VENDOR_FIELDS = deepFreeze<FieldTable<Vendor>>({
   prefix: { tag: 1, required: false, type: "text", bytesMin: 1, bytesMax: VENDOR_PREFIX_BYTES_MAX },
-  server: { tag: 2, required: false, type: "text", bytesMin: 1, bytesMax: HOST_BYTES_MAX },
+  server: { tag: 2, required: false, type: "host" },
 });
 
 export interface Counts {

@@ -1,5 +1,6 @@
 /** What a broker sends down, by topic (blynk-ncp.md, 5.1). What is not understood is counted and otherwise ignored. */
 
+import { isHost } from "../../base/host.js";
 import { isRecord, parseJson } from "../../base/json.js";
 import { decodeUtf8 } from "../../base/utf8.js";
 import type { CloudEvents, CloudTime } from "../cloud.js";
@@ -103,7 +104,7 @@ function onLocation(payload: Uint8Array, events: CloudEvents): boolean {
 function onRedirect(payload: Uint8Array, options: DownlinkOptions): boolean {
   const place = /^\s*(?:(mqtts?):\/\/)?([A-Za-z0-9.-]{1,253})(?::(\d{1,5}))?(?:\/\S*)?\s*$/;
   const [, scheme, host, portText] = place.exec(decodeUtf8(payload)) ?? [];
-  if (host === undefined || (scheme === undefined && portText === undefined)) return false;
+  if (host === undefined || !isHost(host) || (scheme === undefined && portText === undefined)) return false;
   const secure = scheme === undefined ? Number(portText) !== MQTT_PORT : scheme === "mqtts";
   const port = portText === undefined ? (secure ? MQTTS_PORT : MQTT_PORT) : Number(portText);
   if (port < 1 || port > PORT_MAX) return false;

@@ -3,6 +3,7 @@
  * is counted and otherwise ignored: clouds grow commands faster than devices are flashed.
  */
 
+import { isHost } from "../../base/host.js";
 import { decodeUtf8 } from "../../base/utf8.js";
 import type { Offer } from "../../image/offer.js";
 import type { CloudEvents, CloudTime } from "../cloud.js";
@@ -36,8 +37,7 @@ export class Downlink {
   redirectOf(bytes: Uint8Array, start: number, end: number): { host: string; port?: number } | undefined {
     const [host, port] = textsOf(bytes, start, end);
     const number = port ? numberIn(port, PORT_MAX) : undefined;
-    const isName = host !== undefined && /^[A-Za-z0-9.-]{1,253}$/.test(host);
-    if (!isName || (port && !number)) {
+    if (host === undefined || !isHost(host) || (port && !number)) {
       this.#counters.notUnderstood++;
       return undefined;
     }
