@@ -12,6 +12,7 @@ import { Native } from "../../host/peers/native-cloud-server.js";
 import { ProductBench } from "../../host/peers/product-bench.js";
 import { NEW_FIRMWARE, Workbench } from "../../host/peers/workbench.js";
 import type { Cause } from "../../src/base/failure.js";
+import { FailureCode, meaningOf } from "../../src/base/failure-code.js";
 import { DEFAULTS, parseConfig } from "../../src/device/config.js";
 import { FrameDecoder } from "../../src/frame/decoder.js";
 import { prefetchStatusOf } from "../../src/mcu/service.js";
@@ -126,6 +127,17 @@ describe("docs/protocol.md", () => {
       const { uid, side } = calls[name];
       assert.deepEqual(bench.mcu.call("ncp.hasUID", { uid }), { ok: side === "ncp" }, name);
     }
+  });
+
+  it("tells each failure code with its meaning, and when it occurs", () => {
+    const rows = rowsOf("docs/protocol.md", "code", "meaning", "Ferry has it when");
+    const expected = Object.values(FailureCode).map((code) => [String(code), meaningOf(code)]);
+    assert.deepEqual(
+      rows.map((row) => row.slice(0, 2)),
+      expected,
+    );
+    const never = rows.filter(([, , when]) => when === "never").map(([code]) => code);
+    assert.deepEqual(never, ["721", "730", "731", "732"]);
   });
 
   it("says which calls Ferry makes to the MCU", () => {

@@ -1,4 +1,5 @@
 import { assert } from "chai";
+import { CaptivePortal } from "../../host/peers/captive-portal.js";
 import { Air } from "../../host/sim/air.js";
 import { VirtualClock } from "../../host/sim/clock.js";
 import { PowerCut } from "../../host/sim/power.js";
@@ -183,27 +184,38 @@ describe("The simulated air", () => {
   });
 
   it("puts a captive portal between the station and everybody", () => {
-    let visits = 0;
-    bench.air.add({
-      portal: () => {
-        visits++;
-        return false;
-      },
-    });
+    const portal = new CaptivePortal();
+    bench.air.add({ portal });
     join();
     bench.network.listen("example.com", 443, () => true);
-    const open = (secure: boolean) => {
-      let problem = "";
-      const onEnd = (_: unknown, cause: unknown) => {
-        problem = String(cause);
-      };
-      bench.network.connect({ host: "example.com", port: 443, secure }, { onEnd });
+    const open = (host: string, port: number, secure: boolean) => {
+      let outcome = "nothing";
+      bench.network.connect(
+        { host, port, secure },
+        {
+          onConnected: () => {
+            outcome = "connected";
+          },
+          onEnd: (_, cause) => {
+            outcome = String(cause);
+          },
+        },
+      );
       bench.clock.advance(1_000);
-      return problem;
+      return outcome;
     };
-    assert.include(open(true), "certificate of a portal, not of example.com");
-    open(false);
-    assert.deepEqual([visits, bench.network.counts.badCertificates], [1, 1]);
+    assert.include(open("example.com", 443, true), "certificate of a portal, not of example.com");
+    assert.equal(open("nobody.example", 80, false), "connected", "each name is its own");
+    assert.equal(open("10.1.2.3", 80, false), "connected");
+    assert.equal(open("example.com", 8883, true), "undefined", "refused");
+    portal.behavior = { dropsTls: true };
+    assert.equal(open("example.com", 443, true), "nothing");
+    const { badCertificates, refused, silenced } = bench.network.counts;
+    assert.deepEqual([badCertificates, refused, silenced], [1, 1, 1]);
+    assert.deepEqual(portal.counts, { visits: 4, refused: 1, answers: 0 });
+    portal.logIn();
+    assert.equal(open("example.com", 443, true), "connected");
+    assert.equal(open("nobody.example", 80, false), "nobody.example", "a name that cannot be looked up");
   });
 
   it("goes silent with its device, and takes the radio of the next life in its place", () => {

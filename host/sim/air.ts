@@ -7,7 +7,7 @@
  */
 
 import type { VirtualClock } from "./clock.js";
-import type { Network, Server } from "./network.js";
+import type { Network, Portal } from "./network.js";
 
 /** An access point; everything may be changed at any time. */
 export interface Hotspot {
@@ -30,7 +30,7 @@ export interface Hotspot {
   /** The first three numbers of its addresses; it is the first of them, a station the hundredth. */
   subnet: string;
   /** A captive portal between its stations and the network. */
-  portal: Server | undefined;
+  portal: Portal | undefined;
 }
 
 const HOME: Omit<Hotspot, "bssid"> = Object.freeze({

@@ -30,6 +30,14 @@ const HOME_NETWORK: NetworkConditions = Object.freeze({
 /** Takes a new connection and sets its handlers; `false` refuses it. */
 export type Server = (connection: TcpEnd) => boolean;
 
+/** Somebody between the device and everybody, who lets nothing through: host/peers/captive-portal.ts. */
+export interface Portal {
+  /** It has let the device through: then it is as if it were not there. */
+  readonly isOpen: boolean;
+  /** Takes a connection as if it were the host. `false` refuses it; "silence": the packets are dropped. */
+  accept(connection: TcpEnd, destination: Destination): boolean | "silence";
+}
+
 export interface Destination {
   readonly host: string;
   readonly port: number;
@@ -53,13 +61,21 @@ export class Network implements DeviceNetwork {
   /** `false`: the resolver does not answer. */
   resolverAnswers = true;
   /**
-   * A captive portal between the device and everybody: takes each connection, whoever it is meant for. TLS finds that
-   * its certificate is not the host's.
+   * A captive portal between the device and everybody: each name is its address, each connection its own, whoever it is
+   * meant for. TLS finds that its certificate is not the host's.
    */
-  portal: Server | undefined;
+  portal: Portal | undefined;
   /** Why TLS to a host fails: host to reason. */
   readonly certificateProblems = new Map<string, string>();
-  readonly counts = { connections: 0, unresolved: 0, refused: 0, badCertificates: 0, heldBack: 0, givenUp: 0 };
+  readonly counts = {
+    connections: 0,
+    unresolved: 0,
+    refused: 0,
+    badCertificates: 0,
+    silenced: 0,
+    heldBack: 0,
+    givenUp: 0,
+  };
 
   readonly #servers = new Map<string, Server>();
   readonly #hosts = new Map<string, number>();
@@ -143,16 +159,19 @@ export class Network implements DeviceNetwork {
     if (!this.resolverAnswers) return;
     this.#afterRoundTrips(1, () => {
       this.clock.clear(timer);
-      if ((this.#hosts.get(host) ?? 0) > 0) this.#handshake(pair, destination);
+      if (this.#closedPortal || (this.#hosts.get(host) ?? 0) > 0) this.#handshake(pair, destination);
       else fail();
     });
   }
 
-  #handshake(pair: StreamPair, { host, port, secure }: Destination): void {
+  #handshake(pair: StreamPair, destination: Destination): void {
+    const { host, port, secure } = destination;
     this.#afterRoundTrips(secure ? 3 : 1, () => {
       if (pair.isOver) return;
-      const server = this.portal ?? this.#servers.get(`${host}:${port}`);
-      const problem = secure ? this.#certificateProblem(host) : undefined;
+      const portal = this.#closedPortal;
+      if (portal) return this.#portalHandshake(portal, pair, destination);
+      const server = this.#servers.get(`${host}:${port}`);
+      const problem = secure ? this.certificateProblems.get(host) : undefined;
       if (server && problem !== undefined) {
         this.counts.badCertificates++;
         pair.fail(new Error(problem));
@@ -166,8 +185,24 @@ export class Network implements DeviceNetwork {
     });
   }
 
-  #certificateProblem(host: string): string | undefined {
-    return this.portal ? `certificate of a portal, not of ${host}` : this.certificateProblems.get(host);
+  get #closedPortal(): Portal | undefined {
+    return this.portal?.isOpen === false ? this.portal : undefined;
+  }
+
+  #portalHandshake(portal: Portal, pair: StreamPair, destination: Destination): void {
+    const taken = portal.accept(pair.server, destination);
+    if (taken === "silence") {
+      this.counts.silenced++;
+    } else if (!taken) {
+      this.counts.refused++;
+      pair.fail(undefined);
+    } else if (destination.secure) {
+      this.counts.badCertificates++;
+      pair.fail(new Error(`certificate of a portal, not of ${destination.host}`));
+    } else {
+      this.counts.connections++;
+      pair.device.handlers.onConnected?.();
+    }
   }
 
   #afterRoundTrips(count: number, callback: () => void): void {

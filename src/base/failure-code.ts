@@ -1,6 +1,7 @@
 /**
  * Why Ferry is not online, in the numbers that Blynk's provisioning shows to people (blynk-ncp.md, 6.2).
- * The code of the last failure stands in `last_error` of the setup page and in the vendor call that reads it.
+ * The code of the last failure stands in `last_error` of the setup page and in the vendor call that reads it. All of
+ * Blynk's are here; those of cables and SIM cards never occur, for Ferry has Wi-Fi only.
  */
 
 export const FailureCode = Object.freeze({
@@ -33,7 +34,7 @@ const MEANINGS: Readonly<Record<FailureCode, string>> = Object.freeze({
   705: "the cloud refused the connection",
   710: "the cloud's name could not be looked up; check the network's DNS",
   711: "the cloud's TLS certificate was refused; check its CA and the clock",
-  712: "the network asks for a login on a web page (captive portal)",
+  712: "the network asks for a login on a web page (captive portal); let the device in there, or choose another network",
   720: "no known network is in reach; check its name and the signal",
   721: "the Ethernet cable is not plugged in",
   722: "the network refused the password",

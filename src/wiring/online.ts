@@ -24,6 +24,7 @@ import { CloudLink } from "./cloud-link.js";
 import type { ConnectivityOptions } from "./connectivity.js";
 import type { NcpNews } from "./options.js";
 import { PinChanges, type PinChangesOptions } from "./pin-changes.js";
+import { PortalWatch } from "./portal-watch.js";
 import { type OfferDesk, StandingOffers } from "./standing-offers.js";
 import { UpdateNarrator, type UpdatesInView } from "./update-narrator.js";
 import { UpdateReport } from "./update-report.js";
@@ -227,7 +228,12 @@ export class Online {
       clock,
       random: () => random(),
       net: this.poll ? this.poll.alongWith(this.wifi.net) : this.wifi.net,
-      cloud,
+      cloud: new PortalWatch({
+        clock,
+        socket: connectivity.wifi.socket,
+        cloud,
+        host: () => this.#access()?.host,
+      }),
       setup: connectivity.setup ?? NO_SETUP,
       settings: {
         get configured() {
