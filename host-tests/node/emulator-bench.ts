@@ -56,6 +56,13 @@ export class EmulatorProcess {
     return new EmulatorProcess(spawn(process.execPath, [PROGRAM, "emulate", ...args], { stdio: "pipe" }));
   }
 
+  /** With its output going to an open file of ours. */
+  static spawnTo(output: number, ...args: string[]): EmulatorProcess {
+    return new EmulatorProcess(
+      spawn(process.execPath, [PROGRAM, "emulate", ...args], { stdio: ["pipe", output, "pipe"] }),
+    );
+  }
+
   /** As the first line tells it. */
   address(kind: "pty" | "tcp" | "port"): string {
     return String(this.events[0]?.[kind]);
@@ -63,6 +70,11 @@ export class EmulatorProcess {
 
   press(keys: string): void {
     this.#child.stdin?.write(keys);
+  }
+
+  /** Whoever reads its output, or what it says on standard error, has gone. */
+  stopReading(stream: "stdout" | "stderr"): void {
+    this.#child[stream]?.destroy();
   }
 
   signal(signal: NodeJS.Signals): void {

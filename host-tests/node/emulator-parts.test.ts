@@ -1,6 +1,6 @@
 /** The emulator's rooms: its command line, keys, state folder, offers, and the board that a person sees. */
 
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { assert } from "chai";
@@ -9,7 +9,8 @@ import { listenForKeys } from "../../host/cli/emulate/keys.js";
 import { parseOptions } from "../../host/cli/emulate/options.js";
 import { Board } from "../../host/emulator/board.js";
 import { Offers } from "../../host/emulator/offers.js";
-import { STATE_FILE, StateFolder } from "../../host/emulator/state-folder.js";
+import { beginningOf } from "../../host/emulator/process-lock.js";
+import { LOCK_FILE, STATE_FILE, StateFolder } from "../../host/emulator/state-folder.js";
 import { makeFirmware } from "../../host/peers/firmware.js";
 import { NEW_FIRMWARE } from "../../host/peers/workbench.js";
 import { SimPins } from "../../host/sim/gpio.js";
@@ -183,14 +184,49 @@ describe("With a folder", () => {
     });
 
     it("belongs to one emulator at a time, as long as that lives", async () => {
-      const lock = join(folder, "ferry.lock");
-      writeFileSync(lock, `${process.ppid}\n`);
-      assert.throws(() => new StateFolder(folder), `is in use by process ${process.ppid}`);
-      writeFileSync(lock, "999999999\n");
+      const lock = join(folder, LOCK_FILE);
       const state = new StateFolder(folder);
-      assert.strictEqual(Number(readFileSync(lock, "utf8")), process.pid);
+      assert.strictEqual(Number.parseInt(readFileSync(lock, "utf8"), 10), process.pid);
+      assert.throws(() => new StateFolder(folder), `is in use by process ${process.pid}: end that one`);
       await state.close();
       assert.throws(() => readFileSync(lock), "ENOENT");
+      for (const left of ["999999999\n", "999999999 long ago\n", "", "\n", "-1\n", "not a process\n"]) {
+        writeFileSync(lock, left);
+        await new StateFolder(folder).close();
+      }
+    });
+
+    it("is free when the process id of a killed emulator belongs to another process by now", async () => {
+      for (const stranger of [1, process.ppid, process.pid]) {
+        const beginning = beginningOf(stranger);
+        assert.isString(beginning, `process ${stranger}`);
+        const lock = join(folder, LOCK_FILE);
+        writeFileSync(lock, `${stranger} ${beginning}\n`);
+        assert.throws(() => new StateFolder(folder), `is in use by process ${stranger}`);
+        writeFileSync(lock, `${stranger} before ${beginning}\n`);
+        await new StateFolder(folder).close();
+      }
+    });
+
+    it("is left alone where nobody knows whose process it is, with a word about what to do", async () => {
+      const lock = join(folder, LOCK_FILE);
+      writeFileSync(lock, `${process.ppid}\n`);
+      assert.throws(
+        () => new StateFolder(folder),
+        new RegExp(`is in use by process ${process.ppid}: .*remove .*${LOCK_FILE}`),
+      );
+      writeFileSync(lock, `${process.pid}\n`);
+      await new StateFolder(folder).close();
+    });
+
+    it("needs a folder that can be made, and says at once where it cannot", () => {
+      const places = [join(folder, "file", "below"), join(folder, "file"), "/proc/x", "/proc/x/y"];
+      writeFileSync(join(folder, "file"), "");
+      for (const place of places.filter((each) => !each.startsWith("/proc") || existsSync("/proc"))) {
+        const sinceMs = Date.now();
+        assert.throws(() => new StateFolder(place), /the state cannot be kept in .*; name another folder/);
+        assert.isBelow(Date.now() - sinceMs, 1_000, place);
+      }
     });
   });
 

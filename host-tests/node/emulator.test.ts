@@ -1,7 +1,17 @@
 /** `npm run emulate`, as MCU code meets it: the built command in a process of its own, and real lines to it. */
 
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -23,6 +33,10 @@ const ANY_TCP_PORT = "127.0.0.1:0";
 const SILENCE_MS = 250;
 /** Too slow for a double click. */
 const CLICK_INTERVAL_MS = 600;
+
+/** Linux has it, and takes nothing. */
+const FULL_DISK = "/dev/full";
+const itOnLinux = (what: string, test: () => Promise<void>) => existsSync(FULL_DISK) && it(what, test);
 
 /** A simulated MCU in real time, at the real line. */
 class LiveMcu {
@@ -262,6 +276,54 @@ describe("The emulator", () => {
     });
   });
 
+  describe("whose reader leaves", () => {
+    it("ends by itself, with the state saved and the folder free", async () => {
+      const state = join(folder, "left");
+      const running = await start("--tcp", ANY_TCP_PORT, "--state", state);
+      await running.event((line) => line.state === "NOT_INITIALIZED");
+      const client = await clientOf(running);
+      running.stopReading("stdout");
+      // The next event is what it notices by.
+      await client.askOnce("blynk.initialize", { templateId: "TMPL0123456789", templateName: "Ferry" }, SILENCE_MS);
+      assert.deepEqual([await running.ended(), running.stderr], [0, ""]);
+      assert.deepEqual(readdirSync(state), [STATE_FILE]);
+    });
+
+    itOnLinux("ends with a word where the output cannot be written", async () => {
+      const state = join(folder, "unheard");
+      const full = openSync(FULL_DISK, "w");
+      emulator = EmulatorProcess.spawnTo(full, "--json", "--tcp", ANY_TCP_PORT, "--state", state);
+      closeSync(full);
+      assert.strictEqual(await emulator.ended(), 1);
+      assert.match(emulator.stderr, /^ferry emulate: standard output cannot be written: [^\n]*ENOSPC[^\n]*\n$/);
+      assert.deepEqual(readdirSync(state), [], "the folder is free; it ended before there was anything to keep");
+    });
+
+    it("goes on without the trace, whoever read that", async () => {
+      const running = await start("--tcp", ANY_TCP_PORT, "--trace");
+      const client = await clientOf(running);
+      running.stopReading("stderr");
+      for (let i = 0; i < 5; i++) await client.ask("ncp.ping", {});
+      running.press("q");
+      assert.strictEqual(await running.ended(), 0);
+    });
+  });
+
+  describe("whose trace finds no room", () => {
+    itOnLinux("says so once, goes on without it, and saves its state", async () => {
+      const state = join(folder, "untraced");
+      const running = await start("--tcp", ANY_TCP_PORT, "--state", state, `--trace=${FULL_DISK}`);
+      const client = await clientOf(running);
+      for (let i = 0; i < 5; i++) await client.ask("ncp.ping", {});
+      await running.said(/ends here/);
+      await client.ask("ncp.ping", {});
+      running.press("q");
+      assert.strictEqual(await running.ended(), 0);
+      assert.match(running.stderr, /^ferry emulate: the trace in \/dev\/full ends here, [^\n]*ENOSPC[^\n]*\n$/);
+      assert.deepEqual(readdirSync(state), [STATE_FILE]);
+    });
+  });
+
   describe("asked for what cannot be", () => {
     it("says so in one line, with exit code 2", async () => {
       const foreign = join(folder, "foreign");
@@ -270,6 +332,10 @@ describe("The emulator", () => {
       for (const [args, complaint] of [
         [["--fly"], /unknown option --fly: see --help/],
         [["--state", foreign], /foreign has other things in it, diary\.txt for one/],
+        [
+          ["--state", join(foreign, "diary.txt")],
+          /the state cannot be kept in \S+diary\.txt: [^\n]+; name another folder/,
+        ],
         [["--port", join(folder, "no-port"), "--json"], /the UART cannot come out at \S+no-port/],
       ] as const) {
         emulator = EmulatorProcess.spawn(...args);

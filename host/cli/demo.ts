@@ -4,8 +4,9 @@
  * Exit codes: 0 the MCU runs the new image, 1 the update failed, 2 bad input, with one line on standard error.
  */
 
-import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { makeFolder } from "../node/folder.js";
 import { BadInput } from "./arguments.js";
 import type { DemoListener } from "./demo/engine.js";
 import { runOnNode } from "./demo/on-node.js";
@@ -63,7 +64,7 @@ async function demo(argv: readonly string[]): Promise<number> {
 /** What an earlier run left must not pass for this one's. Throws BadInput. */
 function prepareFolder({ out }: DemoOptions): void {
   try {
-    mkdirSync(out, { recursive: true });
+    makeFolder(out);
     for (const file of [RECEIVED_FILE, SUMMARY_FILE]) rmSync(join(out, file), { force: true });
   } catch (error) {
     throw new BadInput(`cannot write to --out ${out}: ${error instanceof Error ? error.message : error}`);

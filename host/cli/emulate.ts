@@ -1,8 +1,8 @@
 /**
  * `ferry emulate`: Ferry on this computer, for MCU code that is being written. See emulate/options.ts for what it takes.
  *
- * Exit codes: 0 ended by the user, 1 the line was lost or the state could not be saved, 2 bad input, the latter two with
- * one line on standard error.
+ * Exit codes: 0 ended by the user, or by whoever read its output and has left; 1 the line was lost, or the state or the
+ * output could not be written; 2 bad input, the latter two with one line on standard error.
  */
 
 import { randomInt } from "node:crypto";
@@ -25,6 +25,7 @@ import { Screen } from "./demo/screen.js";
 import { type Display, JsonDisplay, TextDisplay } from "./emulate/display.js";
 import { listenForKeys } from "./emulate/keys.js";
 import { type EmulateOptions, HELP, type Outlet, parseOptions } from "./emulate/options.js";
+import type { Output } from "./output.js";
 
 const EXIT_OK = 0;
 const EXIT_FAILED = 1;
@@ -34,16 +35,16 @@ const SEED_MAX = 2 ** 32;
 const ENDING_SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
 /** Runs the command with the arguments after `ferry emulate`, and returns the exit code. */
-export async function main(argv: readonly string[]): Promise<number> {
+export async function main(argv: readonly string[], output: Output): Promise<number> {
   try {
-    return await emulate(argv);
+    return await emulate(argv, output);
   } catch (error) {
     complain(messageOf(error));
     return error instanceof BadInput ? EXIT_BAD_INPUT : EXIT_FAILED;
   }
 }
 
-async function emulate(argv: readonly string[]): Promise<number> {
+async function emulate(argv: readonly string[], output: Output): Promise<number> {
   const options = parseOptions(argv);
   if (options.help) {
     process.stdout.write(HELP);
@@ -54,11 +55,12 @@ async function emulate(argv: readonly string[]): Promise<number> {
   const storage = new SimStorage();
   const folder = options.state === undefined ? undefined : openState(options.state, storage);
   const display = options.json ? new JsonDisplay(process.stdout) : new TextDisplay(new Screen(process.stdout));
-  let isUnsaved = false;
+  let unsaved: string | undefined;
   const onEvent = (event: EmulatorEvent, atMs: number) => {
-    if (event.source === "storage") isUnsaved = true;
+    if (event.source === "storage") unsaved = event.problem;
     display.onEvent(event, atMs);
   };
+  const reader = new Reader(output);
   try {
     const line = await openLine(options);
     const clock = new PacedClock();
@@ -81,12 +83,45 @@ async function emulate(argv: readonly string[]): Promise<number> {
       ...(trace ? { trace } : {}),
     });
     display.onAddress(line.address);
+    reader.onGone(() => emulator.stop());
     await runToEnd(emulator, display);
   } finally {
     await folder?.close();
     display.onEnd();
   }
-  return isUnsaved ? EXIT_FAILED : EXIT_OK;
+  if (reader.problem !== undefined) complain(reader.problem);
+  // Otherwise it has been said, with everything else.
+  if (reader.isGone && unsaved !== undefined) complain(unsaved);
+  return unsaved === undefined && reader.problem === undefined ? EXIT_OK : EXIT_FAILED;
+}
+
+/** Whoever reads what is told. When nobody does any more, the emulator has no purpose, and what it keeps is to be saved. */
+class Reader {
+  #error: NodeJS.ErrnoException | undefined;
+  #stop = () => {};
+
+  constructor(output: Output) {
+    output.onLost((error) => {
+      this.#error ??= error;
+      this.#stop();
+    });
+  }
+
+  get isGone(): boolean {
+    return this.#error !== undefined;
+  }
+
+  /** What went wrong, unless the reader has just left. */
+  get problem(): string | undefined {
+    const error = this.#error;
+    return error && error.code !== "EPIPE" ? `standard output cannot be written: ${error.message}` : undefined;
+  }
+
+  /** Also when it has happened before. */
+  onGone(stop: () => void): void {
+    this.#stop = stop;
+    if (this.isGone) stop();
+  }
 }
 
 /** Until a key or a signal ends it. */
@@ -142,10 +177,18 @@ function openState(path: string, storage: SimStorage): StateFolder {
   });
 }
 
+/** A full disk, or a reader that leaves, ends the trace alone. */
 function openTrace(file: string | undefined): ((line: string) => void) | undefined {
   if (file === undefined) return undefined;
   const stream = file === "" ? process.stderr : createWriteStream(file, { fd: tryInput(() => openSync(file, "w")) });
-  return (line) => stream.write(`${line}\n`);
+  let isBroken = false;
+  stream.on("error", (error) => {
+    if (!isBroken && file !== "") complain(`the trace in ${file} ends here, and the rest goes on: ${error.message}`);
+    isBroken = true;
+  });
+  return (line) => {
+    if (!isBroken) stream.write(`${line}\n`);
+  };
 }
 
 /** What fails here is for the user to mend. */

@@ -7,13 +7,14 @@
 import { printable } from "../../src/store/partition-rules.js";
 import { main as demo } from "./demo.js";
 import { main as emulate } from "./emulate.js";
+import { Output } from "./output.js";
 import { main as partitions } from "./partitions.js";
 import { keygen, sign } from "./sign.js";
 
 interface Command {
   readonly what: string;
   /** Takes the arguments behind the command's name; returns the exit code. */
-  readonly run: (argv: readonly string[]) => number | Promise<number>;
+  readonly run: (argv: readonly string[], output: Output) => number | Promise<number>;
 }
 
 const COMMANDS: Readonly<Record<string, Command>> = {
@@ -38,9 +39,9 @@ ${Object.entries(COMMANDS)
 "ferry COMMAND --help" tells what a command takes. Inside the project, "npm run ferry -- COMMAND" does the same.
 `;
 
-function main([name = "", ...argv]: readonly string[]): number | Promise<number> {
+function main([name = "", ...argv]: readonly string[], output: Output): number | Promise<number> {
   const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
-  if (command) return command.run(argv);
+  if (command) return command.run(argv, output);
   if (name === "--help" || name === "-h") {
     process.stdout.write(HELP);
     return EXIT_OK;
@@ -50,9 +51,4 @@ function main([name = "", ...argv]: readonly string[]): number | Promise<number>
   return EXIT_BAD_INPUT;
 }
 
-// A reader that has seen enough (`| head`) is no failure of ours.
-process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-  if (error.code !== "EPIPE") throw error;
-  process.exit(EXIT_OK);
-});
-process.exitCode = await main(process.argv.slice(2));
+process.exitCode = await main(process.argv.slice(2), new Output(process.stdout));

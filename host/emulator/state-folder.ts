@@ -5,32 +5,39 @@
  * then renamed; one emulator at a time has the folder; a folder with anything else in it is left alone.
  */
 
-import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync, writeSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { open, rename } from "node:fs/promises";
 import { join } from "node:path";
 import { messageOf } from "../../src/base/failure.js";
+import { makeFolder } from "../node/folder.js";
 import type { SimStorage } from "../sim/storage.js";
 import { restoreSnapshot, takeSnapshot } from "../sim/storage-snapshot.js";
+import { ProcessLock } from "./process-lock.js";
 import { decodeState, encodeState } from "./state-file.js";
 
 export const STATE_FILE = "ferry.state";
 const NEW_FILE = "ferry.state.new";
-const LOCK_FILE = "ferry.lock";
+export const LOCK_FILE = "ferry.lock";
 const OWN_FILES: readonly string[] = [STATE_FILE, NEW_FILE, LOCK_FILE];
 
 export class StateFolder {
   readonly path: string;
+  readonly #lock: ProcessLock;
   #writing: Promise<void> | undefined;
 
   /** Makes the folder where there is none, and takes it. Throws an Error for people when that cannot be. */
   constructor(path: string) {
     this.path = path;
-    mkdirSync(path, { recursive: true });
+    try {
+      makeFolder(path);
+    } catch (error) {
+      throw new Error(`the state cannot be kept in ${path}: ${messageOf(error)}; name another folder`);
+    }
     const strangers = readdirSync(path).filter((name) => !OWN_FILES.includes(name));
     if (strangers.length > 0) {
       throw new Error(`${path} has other things in it, ${strangers[0]} for one: name an empty folder, or a new one`);
     }
-    this.#lock();
+    this.#lock = this.#take();
   }
 
   /** Gives the storage what was kept; returns whether there was anything. Throws an Error for people. */
@@ -73,19 +80,15 @@ export class StateFolder {
 
   /** Lets go of the folder at once. */
   release(): void {
-    rmSync(join(this.path, LOCK_FILE), { force: true });
+    this.#lock.release();
   }
 
-  #lock(): void {
-    const file = join(this.path, LOCK_FILE);
-    const owner = Number(readIfThere(file)?.toString());
-    if (owner > 0 && owner !== process.pid && isAlive(owner)) {
-      throw new Error(`${this.path} is in use by process ${owner}: end that one, or name another folder`);
+  #take(): ProcessLock {
+    try {
+      return new ProcessLock(join(this.path, LOCK_FILE));
+    } catch (error) {
+      throw new Error(`the state cannot be kept in ${this.path}: ${messageOf(error)}; or name another folder`);
     }
-    rmSync(file, { force: true });
-    const lock = openSync(file, "wx");
-    writeSync(lock, `${process.pid}\n`);
-    closeSync(lock);
   }
 }
 
@@ -95,14 +98,5 @@ function readIfThere(file: string): Buffer | undefined {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
     throw error;
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
   }
 }

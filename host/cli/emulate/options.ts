@@ -44,7 +44,8 @@ Keys, also from a pipe: b clicks the button, twice for a double click; B holds i
 press, 10 s: reset); p cuts the power, which is back a second later; n takes the network away, and brings it back;
 o offers the firmware again; q ends, and so does Ctrl-C.
 
-Exit codes: 0 ended by you, and the state is saved; 1 the line was lost, or the state could not be saved; 2 bad input.
+Exit codes: 0 ended by you, also by closing its output, and the state is saved; 1 the line was lost, or the state or the
+output could not be written; 2 bad input.
 `;
 
 /** Where the UART comes out. */
