@@ -284,7 +284,11 @@ describe("The emulator", () => {
       const client = await clientOf(running);
       running.stopReading("stdout");
       // The next event is what it notices by.
-      await client.askOnce("blynk.initialize", { templateId: "TMPL0123456789", templateName: "Ferry" }, SILENCE_MS);
+      const asking = setInterval(() => {
+        client.askOnce("blynk.initialize", { templateId: "TMPL0123456789", templateName: "Ferry" }, SILENCE_MS);
+      }, SILENCE_MS);
+      await running.ended();
+      clearInterval(asking);
       assert.deepEqual([await running.ended(), running.stderr], [0, ""]);
       assert.deepEqual(readdirSync(state), [STATE_FILE]);
     });

@@ -25,7 +25,7 @@ import { Screen } from "./demo/screen.js";
 import { type Display, JsonDisplay, TextDisplay } from "./emulate/display.js";
 import { listenForKeys } from "./emulate/keys.js";
 import { type EmulateOptions, HELP, type Outlet, parseOptions } from "./emulate/options.js";
-import type { Output } from "./output.js";
+import { isOfLeaving, type Output } from "./output.js";
 
 const EXIT_OK = 0;
 const EXIT_FAILED = 1;
@@ -114,7 +114,7 @@ class Reader {
   /** What went wrong, unless the reader has just left. */
   get problem(): string | undefined {
     const error = this.#error;
-    return error && error.code !== "EPIPE" ? `standard output cannot be written: ${error.message}` : undefined;
+    return error && !isOfLeaving(error) ? `standard output cannot be written: ${error.message}` : undefined;
   }
 
   /** Also when it has happened before. */

@@ -17,8 +17,13 @@ export class Output {
   }
 }
 
+/** A socket as standard output is reset when its reader leaves with something unread. */
+export function isOfLeaving({ code }: NodeJS.ErrnoException): boolean {
+  return code === "EPIPE" || code === "ECONNRESET";
+}
+
 /** A reader that has seen enough (`| head`) is no failure of ours. */
 function endAtOnce(error: NodeJS.ErrnoException): void {
-  if (error.code !== "EPIPE") throw error;
+  if (!isOfLeaving(error)) throw error;
   process.exit(EXIT_OK);
 }

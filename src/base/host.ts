@@ -6,12 +6,13 @@
 /** RFC 1035, 2.3.4. */
 export const HOST_LENGTH_MAX = 253;
 
-const LABEL = /^[0-9a-z](?:[0-9a-z-]{0,61}[0-9a-z])?$/i;
+/** Hyphens at its ends are judged apart: XS miscounts a bounded repetition inside of an optional group. */
+const LABEL = /^[0-9a-z-]{1,63}$/i;
 
 export function isHost(text: string): boolean {
   if (text.length > HOST_LENGTH_MAX) return false;
   const labels = text.split(".");
-  if (!labels.every((label) => LABEL.test(label))) return false;
+  if (!labels.every((label) => LABEL.test(label) && !label.startsWith("-") && !label.endsWith("-"))) return false;
   // A top-level domain has a letter: the rest are addresses, or mistyped ones.
   return !/^\d+$/.test(labels.at(-1) ?? "") || parseIpv4(text) !== undefined;
 }
