@@ -346,7 +346,8 @@ describe("the lifecycle of a device that does without a cloud", () => {
 
   it("opens the setup, and tries other settings, as any device", () => {
     assert.deepEqual(runFrom(CONFIGURED, ...ONLINE, CONFIG_START).last.slice(0, 2), ["stop-net", "open-config"]);
-    const given = runFrom(CONFIGURED, ...ONLINE, STORED);
+    assert.equal(runFrom(CONFIGURED, ...ONLINE, STORED, CONNECT_AGAIN).state.phase, "online");
+    const given = runFrom(CONFIGURED, ...ONLINE, STORED, CONNECT);
     assert.deepEqual([given.state.phase, given.last[0]], ["connecting-net", "stop-net"]);
     const proven = runFrom(NEW, INITIALIZED, TYPED_IN, NET_UP, CLOUD_ABSENT);
     assert.include(proven.last, "commit-settings", "joining was all that they had to show");
