@@ -6,9 +6,9 @@ import { Workbench, type WorkbenchOptions } from "../host/peers/workbench.js";
 import type { StoragePorts } from "../host/sim/device.js";
 import { BAUD_KEY, BAUD_WRITES_MAX, KeptBaud } from "../src/mcu/kept-baud.js";
 import { INITIAL_BAUD, McuLink, NOISE_PATIENCE_MS } from "../src/mcu/link.js";
-import { ADOPTION_MS } from "../src/ncp.js";
 import type { KeyValueDomain, ResetReason } from "../src/ports.js";
 import { NcpState } from "../src/rpc/protocol.js";
+import { ADOPTION_MS } from "../src/wiring/adoption.js";
 import { invokeOf } from "./support/rpc-bench.js";
 import { WireBench } from "./support/wire-bench.js";
 

@@ -6,10 +6,11 @@ import { PIN_CHANGE_BYTES_MAX, PIN_CHANGES_MAX, PinChanges } from "../src/wiring
 
 function makeQueue({ valueBytesMax = 232 } = {}) {
   const delivered: string[] = [];
-  const line = { free: true };
+  const line = { free: true, bytesNow: valueBytesMax };
   const pins = new PinChanges({
     mayDeliver: () => line.free,
     valueBytesMax: () => valueBytesMax,
+    valueBytesNow: () => line.bytesNow,
     deliver: (vpin, value) => delivered.push(`${vpin}=${String.fromCharCode(...value)}`),
   });
   const add = (vpin: number, value: string) =>
@@ -56,6 +57,7 @@ describe("values for the MCU, while the line is taken", () => {
     const pins = new PinChanges({
       mayDeliver: () => free-- > 0,
       valueBytesMax: () => 100,
+      valueBytesNow: () => 100,
       deliver: (vpin) => delivered.push(vpin),
     });
     for (let vpin = 0; vpin < 3; vpin++) pins.add(vpin, Uint8Array.of(1));
@@ -110,7 +112,32 @@ describe("values for the MCU, while the line is taken", () => {
     assert.isAtMost(delivered.join("").length, PIN_CHANGE_BYTES_MAX + 4 * PIN_CHANGES_MAX);
   });
 
-  it("are forgotten when the MCU restarts", () => {
+  it("keep the last of each pin when there are too many, whoever sends most", () => {
+    const { pins, add, line, delivered } = makeQueue();
+    line.free = false;
+    for (let vpin = 0; vpin < 10; vpin++) add(vpin, "last");
+    for (let i = 0; i < 100; i++) add(20, `${i}`);
+    assert.equal(pins.waiting, PIN_CHANGES_MAX);
+    line.free = true;
+    pins.pump();
+    for (let vpin = 0; vpin < 10; vpin++) assert.include(delivered, `${vpin}=last`);
+    assert.equal(delivered.at(-1), "20=99");
+  });
+
+  it("stay when the MCU restarts, the last of each pin", () => {
+    const { pins, add, line, delivered } = makeQueue();
+    line.free = false;
+    add(1, "a");
+    add(2, "b");
+    add(1, "c");
+    pins.keepLast();
+    line.free = true;
+    pins.pump();
+    assert.deepEqual(delivered, ["2=b", "1=c"]);
+    assert.equal(pins.counters.dropped, 1);
+  });
+
+  it("are forgotten when the cloud is left", () => {
     const { pins, add, line, delivered } = makeQueue();
     line.free = false;
     add(1, "a");
@@ -118,5 +145,29 @@ describe("values for the MCU, while the line is taken", () => {
     line.free = true;
     pins.pump();
     assert.deepEqual(delivered, []);
+  });
+});
+
+describe("values for the MCU, while it may have little room", () => {
+  it("wait when they are long, and those of other pins pass them", () => {
+    const { pins, add, line, delivered } = makeQueue();
+    line.bytesNow = 4;
+    add(1, "long value");
+    add(2, "on");
+    assert.deepEqual(delivered, ["2=on"]);
+    line.bytesNow = 232;
+    pins.pump();
+    assert.deepEqual(delivered, ["2=on", "1=long value"]);
+  });
+
+  it("never come after a newer one of their pin", () => {
+    const { pins, add, line, delivered } = makeQueue();
+    line.bytesNow = 4;
+    add(1, "long value");
+    add(1, "off");
+    line.bytesNow = 232;
+    pins.pump();
+    assert.deepEqual(delivered, ["1=off"]);
+    assert.equal(pins.counters.dropped, 1);
   });
 });

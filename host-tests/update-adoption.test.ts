@@ -2,8 +2,8 @@
 
 import { assert } from "chai";
 import { Workbench } from "../host/peers/workbench.js";
-import { ADOPTION_MS } from "../src/ncp.js";
 import { NcpState } from "../src/rpc/protocol.js";
+import { ADOPTION_MS } from "../src/wiring/adoption.js";
 
 describe("after a restart of Ferry's that the MCU did not notice", () => {
   for (const [who, initializations, behavior] of [

@@ -11,7 +11,7 @@ import { FERRY_FIRMWARE_TYPE, type Target, targetOfOffer } from "./image/target.
 import { KeptBaud } from "./mcu/kept-baud.js";
 import { McuLink } from "./mcu/link.js";
 import { Presence } from "./mcu/presence.js";
-import { McuRoom } from "./mcu/room.js";
+import { McuRoom, SAFE_VALUE_BYTES } from "./mcu/room.js";
 import { MCU_CALLS } from "./mcu/service.js";
 import { McuUpdateCalls } from "./mcu/update-calls.js";
 import type { Panel } from "./panel/panel.js";
@@ -246,8 +246,9 @@ export class Ncp {
       identity: () => this.#mcu.identity(version),
       templateName: () => this.#mcu.template?.name,
       pins: {
-        mayDeliver: () => this.#initialized && !this.#updater.mcuMayBeSilent && session.canNotifySoon,
+        mayDeliver: () => this.#initialized && session.canNotifySoon && this.#mcuListens,
         valueBytesMax: () => this.#room.valueBytesMax,
+        valueBytesNow: () => (this.#updater.mcuAttention === "unsure" ? SAFE_VALUE_BYTES : this.#room.valueBytesMax),
         deliver: (vpin, value) => session.notify("client.blynkVPinChange", { vpin, value }),
       },
       announce: () => this.#announce(),
@@ -265,6 +266,12 @@ export class Ncp {
       onPhase: (_, lastError) => this.#tell({ kind: "state", state: this.state, ...(lastError ? { lastError } : {}) }),
       onNews: (news) => this.#tell(news),
     });
+  }
+
+  /** Whether the MCU, or its boot loader, takes in now what is not part of an update. */
+  get #mcuListens(): boolean {
+    const attention = this.#updater.mcuAttention;
+    return attention === "free" || (attention === "unsure" && this.#presence.isListening());
   }
 
   #onHeard(): void {

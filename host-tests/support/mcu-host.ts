@@ -30,6 +30,8 @@ export class McuHost {
   readonly heard: HeardFromFerry[] = [];
   /** What Ferry's invokes are answered with; by default an error, as of a call that the MCU does not know. */
   readonly answers = new Map<CallName, Decoded>();
+  /** Hears, and answers nothing. */
+  isDeaf: () => boolean = () => false;
   /** The status of the last RESULT; `undefined`: none came in time. */
   lastStatus: number | undefined;
   /** So much had been heard when the last RESULT came. */
@@ -131,7 +133,7 @@ export class McuHost {
     const args = readFields(reader, call.argFields);
     if (typeof args === "string") assert.fail(`Ferry called ${name} with bad arguments: ${args}`);
     else this.heard.push({ atMs: this.#clock.now(), name, args, payloadBytes: payload.length });
-    if (call.kind === "invoke") this.#answer(name, id);
+    if (call.kind === "invoke" && !this.isDeaf()) this.#answer(name, id);
   }
 
   #answer(name: CallName, id: number): void {

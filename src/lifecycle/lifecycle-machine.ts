@@ -201,7 +201,8 @@ function onSettingsChanged(before: LifecycleState, configured: boolean): Lifecyc
 function onConnectAsked(state: LifecycleState, changed: boolean): LifecycleStep {
   if (!state.configured) return stay(state);
   if (state.phase === "not-initialized") return stay({ ...state, configWanted: false });
-  if ((state.phase === "connected" || state.phase === "online") && !changed) return { state, effects: [{ do: "announce" }] };
+  if ((state.phase === "connected" || state.phase === "online") && !changed)
+    return { state, effects: [{ do: "announce" }] };
   return connectAnew(state, false);
 }
 

@@ -9,6 +9,8 @@ import type { Clock, TimerHandle } from "../ports.js";
 export const SILENCE_MS = 25_000;
 export const PING_INTERVAL_MS = 5_000;
 export const PINGS_MAX = 5;
+/** An MCU that has said something within this time takes in what it is told. */
+export const LISTENING_MS = 2_000;
 
 export interface PresenceOptions {
   clock: Clock;
@@ -24,6 +26,7 @@ export class Presence {
   #pings = 0;
   #heardAtMs = 0;
   #watching = false;
+  #asked = false;
 
   constructor(options: PresenceOptions) {
     this.#options = options;
@@ -40,6 +43,17 @@ export class Presence {
   heard(): void {
     this.#heardAtMs = this.#options.clock.now();
     this.#pings = 0;
+    this.#asked = false;
+  }
+
+  /** Whether somebody is there at this moment. Where that is not sure it is asked for, once: the answer is heard(). */
+  isListening(): boolean {
+    const listening = this.#options.clock.now() - this.#heardAtMs < LISTENING_MS;
+    if (!listening && !this.#asked) {
+      this.#asked = true; // before the ping: what it sends may ask again
+      this.#options.ping();
+    }
+    return listening;
   }
 
   stop(): void {

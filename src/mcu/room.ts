@@ -19,6 +19,8 @@ export const SAFE_PAYLOAD_BYTES = 240;
 const BUFFER_OVERHEAD_BYTES = 2;
 /** Opcode, uid, pin, and the length of the value. */
 const PIN_CHANGE_OVERHEAD_BYTES = 2 + 2 + 2 + 2;
+/** The longest value of a pin that any MCU, and any boot loader, has room for. */
+export const SAFE_VALUE_BYTES = SAFE_PAYLOAD_BYTES - PIN_CHANGE_OVERHEAD_BYTES;
 
 export class McuRoom {
   readonly #session: RpcSession;

@@ -110,6 +110,16 @@ export class Updater<I extends UpdateImage> {
     );
   }
 
+  /**
+   * Whether the MCU is there for what is not part of an update: "taken" while it erases, stores or installs; "unsure"
+   * once it was offered one, for as long as it likes: its application may run on, or its boot loader may be there.
+   */
+  get mcuAttention(): "free" | "unsure" | "taken" {
+    const { phase } = this.#state;
+    if (phase === "offering" || phase === "serving" || phase === "returning") return "taken";
+    return phase === "open" || phase === "accepted" ? "unsure" : "free";
+  }
+
   /** Takes an offer; says why not, or nothing when it was taken or is being worked on already. */
   offer(offer: Offer): string | undefined {
     const problem = offerProblem(offer);

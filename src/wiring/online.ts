@@ -136,7 +136,7 @@ export class Online {
 
   onMcuInitialized(): void {
     this.uplink.onMcuRestarted();
-    this.pins.clear();
+    this.pins.keepLast();
     this.lifecycle.onMcuInitialized();
     this.wallClock.onMcuReady();
   }

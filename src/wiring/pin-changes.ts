@@ -2,8 +2,9 @@
  * Values on their way from the cloud to the MCU: kept in order until the line can take them, bounded, and never longer
  * than what the MCU can hold.
  *
- * An MCU in the middle of a call, or of an update, takes nothing; a cloud does not wait. When the queue is full the
- * oldest value of the same pin makes room, else the oldest of all: counted, for a lost command is worth knowing of.
+ * An MCU in the middle of a call, or of an update, takes nothing; a cloud does not wait. When the queue is full a value
+ * that a later one of its pin has overtaken makes room, else the oldest of all: counted, for a lost command is worth
+ * knowing of. So the last value of each pin stays longest, also over a restart of the MCU.
  */
 
 export const PIN_CHANGES_MAX = 32;
@@ -22,6 +23,8 @@ export interface PinChangesOptions {
   mayDeliver(): boolean;
   /** The longest value that the MCU is known to have room for. */
   valueBytesMax(): number;
+  /** The longest that may go at this moment: longer ones wait, and those of other pins pass them. */
+  valueBytesNow(): number;
   deliver(vpin: number, value: Uint8Array): void;
 }
 
@@ -51,7 +54,7 @@ export class PinChanges {
       return;
     }
     while (this.#queue.length >= PIN_CHANGES_MAX || this.#bytes + value.length > PIN_CHANGE_BYTES_MAX) {
-      this.#dropFor(vpin);
+      this.#makeRoomFor(vpin);
     }
     this.#queue.push({ vpin, value: value.slice() });
     this.#bytes += value.length;
@@ -61,23 +64,46 @@ export class PinChanges {
   /** Call whenever the line may have become free. */
   pump(): void {
     while (this.#queue.length > 0 && this.#options.mayDeliver()) {
-      const { vpin, value } = this.#queue.shift() as Change;
-      this.#bytes -= value.length;
+      const bytesNow = this.#options.valueBytesNow();
+      const index = this.#queue.findIndex(({ value }) => value.length <= bytesNow);
+      const next = this.#queue[index];
+      if (!next) return;
+      this.#remove(index);
+      // One of the same pin that was too long for now must not come after it.
+      for (let at = index - 1; at >= 0; at--) if (this.#queue[at]?.vpin === next.vpin) this.#drop(at);
       this.counters.delivered++;
-      this.#options.deliver(vpin, value);
+      this.#options.deliver(next.vpin, next.value);
     }
   }
 
-  /** The MCU has restarted: what it was to be told is of its earlier life; the cloud syncs anew. */
+  /** The MCU has restarted: it gets the last value of each pin, which nobody would send it again. */
+  keepLast(): void {
+    for (let at = this.#queue.length - 1; at >= 0; at--) if (this.#isOvertaken(at)) this.#drop(at);
+  }
+
+  /** The cloud is left with the MCU: what is set meanwhile never comes here, so what waits may be out of date. */
   clear(): void {
     this.#queue.length = 0;
     this.#bytes = 0;
   }
 
-  #dropFor(vpin: number): void {
-    const samePin = this.#queue.findIndex((change) => change.vpin === vpin);
-    const [dropped] = this.#queue.splice(Math.max(0, samePin), 1);
-    this.#bytes -= dropped?.value.length ?? 0;
+  #makeRoomFor(vpin: number): void {
+    const overtaken = this.#queue.findIndex((change, at) => change.vpin === vpin || this.#isOvertaken(at));
+    this.#drop(Math.max(0, overtaken));
+  }
+
+  #isOvertaken(index: number): boolean {
+    const vpin = this.#queue[index]?.vpin;
+    return this.#queue.some((later, at) => at > index && later.vpin === vpin);
+  }
+
+  #drop(index: number): void {
+    this.#remove(index);
     this.counters.dropped++;
+  }
+
+  #remove(index: number): void {
+    const [removed] = this.#queue.splice(index, 1);
+    this.#bytes -= removed?.value.length ?? 0;
   }
 }
