@@ -90,7 +90,7 @@ describe("an update whose image was downloaded three times in vain", () => {
   it("makes way for another image at once", () => {
     const bench = startHeld();
     bench.server.behavior = { files: { "/other.bin": { bytes: bench.image } } };
-    bench.offer({ url: `http://${SERVER_HOST}/other.bin` });
+    bench.offer({ url: `http://${SERVER_HOST}/other.bin`, build: "Nov 30 2026 12:00:00" });
     assert.equal(bench.awaitVerdict(HOUR_MS).kind, "succeeded");
     assert.notInclude(
       bench.server.requests.slice(3).map(({ path }) => path),

@@ -25,6 +25,13 @@ describe("the verdict on an MCU that returns", () => {
     ["changed, the target unknown", "succeeded by finish", UNKNOWN, OLD, NEW],
     ["unchanged to the build, the target unknown", "rolled-back", UNKNOWN, OLD, OLD],
     [
+      "with the same version and no build, the target unknown",
+      "succeeded by finish",
+      UNKNOWN,
+      { ...OLD, build: "" },
+      { ...OLD, build: "" },
+    ],
+    [
       "with another build of its version",
       "succeeded by version",
       { ...NEW, version: "1.0.0" },

@@ -7,7 +7,7 @@ import { type Crc32, crc32 as crc32InTypeScript } from "./base/crc.js";
 import { messageOf } from "./base/failure.js";
 import { Downloader } from "./download/downloader.js";
 import type { Offer } from "./image/offer.js";
-import { FERRY_FIRMWARE_TYPE, type Target, targetOfOffer } from "./image/target.js";
+import { FERRY_FIRMWARE_TYPE } from "./image/target.js";
 import { KeptBaud } from "./mcu/kept-baud.js";
 import { McuLink } from "./mcu/link.js";
 import { Presence } from "./mcu/presence.js";
@@ -28,6 +28,7 @@ import { serveOnline } from "./wiring/mcu-calls.js";
 import { McuCalls } from "./wiring/mcu-domain.js";
 import { McuIdentity, type Template } from "./wiring/mcu-identity.js";
 import { EVENT_BY_WALL_CLOCK, indicationOf, STATE_BY_PHASE } from "./wiring/mcu-words.js";
+import { OfferRouting } from "./wiring/offer-routing.js";
 import { Online } from "./wiring/online.js";
 import { FERRY_VERSION, type NcpCounters, type NcpNews, type NcpOptions } from "./wiring/options.js";
 import { makePanel } from "./wiring/panel.js";
@@ -54,6 +55,7 @@ export class Ncp {
   readonly #images: ImageStore;
   readonly #updater: Updater<StagedImage>;
   readonly #selfUpdater: SelfUpdater<StagedImage> | undefined;
+  readonly #routing: OfferRouting;
   readonly #online: Online | undefined;
   readonly #panel: Panel | undefined;
   readonly #mcu: McuIdentity;
@@ -87,6 +89,7 @@ export class Ncp {
       record: recordOf("update"),
       crc32,
       onActivity: (activity) => this.#selfUpdater?.setActivity(activity),
+      objectionTo: (offer, sha256) => this.#online?.offers.objectionTo(offer, sha256),
       onNews: (news) => this.#tell(news),
     });
     const { version = FERRY_VERSION } = options;
@@ -95,7 +98,18 @@ export class Ncp {
       announce: () => this.#announce(),
       restart: (how) => this.#restartByOwnWill(how),
       askMcu: () => this.#pingMcu({ onSilence: () => this.#link.tryOtherBaud() }),
+      objectionTo: (offer, sha256) => this.#online?.offers.objectionTo(offer, sha256),
+      onNotTaken: (offer, reason) => this.#online?.onNotTaken(offer, reason),
       onNews: (news) => this.#tell(news),
+    });
+    this.#routing = new OfferRouting({
+      images: this.#images,
+      updater: this.#updater,
+      selfUpdater: this.#selfUpdater,
+      ownType: options.selfUpdate?.firmwareType ?? FERRY_FIRMWARE_TYPE,
+      ownVersion: version,
+      mcuFirmware: () => this.#mcu.firmware,
+      isDoubtful: (offer) => this.#online?.offers.isDoubtful(offer) ?? false,
     });
     this.#panel = this.#makePanel();
     this.#online = this.#makeOnline(crc32, recordOf);
@@ -114,13 +128,7 @@ export class Ncp {
    * Says why not, or nothing when it was taken.
    */
   offer(offer: Offer, { force = false }: { force?: boolean } = {}): string | undefined {
-    const updater = this.#updater;
-    const target = this.#targetOf(offer);
-    if (target !== "mcu" && this.#selfUpdater && !(target === undefined && updater.isWorkingOn(offer))) {
-      return this.#selfUpdater.offer(target ? { ...offer, target } : offer, force);
-    }
-    if (target === "ncp") return "the offer is refused: this build of Ferry cannot update itself";
-    return updater.offer({ ...offer, target: "mcu" });
+    return this.#routing.take(offer, force);
   }
 
   /** The cloud has accepted a login: one of the proofs that a new build of Ferry is any good. */
@@ -234,8 +242,7 @@ export class Ncp {
     const { clock, connectivity, random, network, version = FERRY_VERSION } = this.#options;
     if (!connectivity) return undefined;
     const { session } = this.#link;
-    const targetOf = (offer: Offer) => this.#targetOf(offer);
-    const isOwn = (offer: Offer) => targetOf(offer) === "ncp";
+    const routing = this.#routing;
     return new Online({
       clock,
       crc32,
@@ -254,12 +261,8 @@ export class Ncp {
       announce: () => this.#announce(),
       onWallClock: (event) => this.#tellEvent(EVENT_BY_WALL_CLOCK[event]),
       onProvisioned: () => this.#tellEvent(NcpEvent.PROVISIONED),
-      offers: {
-        take: (offer) => this.offer(offer),
-        isUnderWay: (offer) => this.#updater.isWorkingOn(offer) || (this.#selfUpdater?.isWorkingOn(offer) ?? false),
-        runningFor: (offer) => (isOwn(offer) ? { type: this.#ownType, version, build: "" } : this.#mcu.firmware),
-      },
-      updates: viewOf(this.#updater, this.#selfUpdater, targetOf),
+      offers: routing,
+      updates: viewOf(this.#updater, this.#selfUpdater, (offer) => routing.targetOf(offer)),
       isProving: () => this.#selfUpdater?.isProving ?? false,
       onCloudAccepted: () => this.onCloudAccepted(),
       onRebootAsked: () => this.#restartBoth(),
@@ -386,15 +389,6 @@ export class Ncp {
 
   #tellEvent(event: number): void {
     if (this.#initialized) this.#link.session.notify("client.processEvent", { event });
-  }
-
-  #targetOf(offer: Offer): Target | undefined {
-    return targetOfOffer(offer, this.#ownType);
-  }
-
-  /** Of Ferry's own firmware, in offers. */
-  get #ownType(): string {
-    return this.#options.selfUpdate?.firmwareType ?? FERRY_FIRMWARE_TYPE;
   }
 
   #tell(news: NcpNews): void {

@@ -18,7 +18,7 @@
 import { ByteReader, ByteWriter } from "../base/bytes.js";
 import type { Crc32 } from "../base/crc.js";
 import { encodeUtf8 } from "../base/utf8.js";
-import { nameOfContent, type Offer } from "../image/offer.js";
+import { nameOfShipment, type Offer } from "../image/offer.js";
 import type { Clock } from "../ports.js";
 
 /** As Blynk's file server has it, for each device and shipment. */
@@ -119,9 +119,9 @@ export class DownloadBudget {
     return entries;
   }
 
-  /** What an image is keyed by: its digest where the offer has one, else all that the offer says (image/offer.ts). */
+  /** Its digest where the offer has one, else what no new token and no new path can change (image/offer.ts). */
   #contentOf(offer: Offer): number {
     const digest = offer.sha256 ?? offer.md5;
-    return this.#options.crc32(encodeUtf8(digest?.toLowerCase() ?? nameOfContent(offer)));
+    return this.#options.crc32(encodeUtf8(digest?.toLowerCase() ?? nameOfShipment(offer)));
   }
 }

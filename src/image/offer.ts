@@ -19,6 +19,8 @@ export interface Offer extends FirmwareInfo {
   readonly md5?: string;
   /** Whose firmware it is, where that is known; see target.ts. */
   readonly target?: Target;
+  /** It came by itself, and may come again and again: once staged, its content is held against what became of it. */
+  readonly standing?: true;
 }
 
 /** Firmware images for microcontrollers are far smaller; a larger number is a mistake somewhere. */
@@ -30,8 +32,9 @@ export const FIRMWARE_TEXT_MAX = 64;
 /** For values from storage. */
 export function isOffer(value: unknown): value is Offer {
   if (!isRecord(value) || !isFirmwareInfo(value)) return false;
-  const { url, sizeBytes, sha256, md5, target } = value as Record<string, unknown>;
+  const { url, sizeBytes, sha256, md5, target, standing } = value as Record<string, unknown>;
   if (target !== undefined && !isTarget(target)) return false;
+  if (standing !== undefined && standing !== true) return false;
   const digests = [sha256, md5].every((digest) => digest === undefined || typeof digest === "string");
   return typeof url === "string" && typeof sizeBytes === "number" && digests;
 }
@@ -94,6 +97,23 @@ export function sameContent(a: Offer, b: Offer): boolean {
  */
 export function nameOfContent({ url, sizeBytes, type, version, build }: Offer): string {
   return JSON.stringify([version ? url.split("?", 1)[0] : url, sizeBytes, type, version, build]);
+}
+
+/**
+ * What the server takes for one file, whatever the URL has in it today: the firmware that is named, and where none is,
+ * host and path. Wider than the content: two files that only their query tells apart share it.
+ */
+export function nameOfShipment(offer: Offer): string {
+  const { url, sizeBytes } = offer;
+  const named = nameOfFirmware(offer);
+  if (named !== undefined) return named;
+  const parsed = parseUrl(url);
+  return JSON.stringify(typeof parsed === "string" ? [url] : [parsed.host, parsed.path.split("?", 1)[0], sizeBytes]);
+}
+
+/** What goes by the same names, wherever it lies; `undefined` without a version. */
+export function nameOfFirmware({ sizeBytes, type, version, build }: Offer): string | undefined {
+  return version ? JSON.stringify([type, version, build, sizeBytes]) : undefined;
 }
 
 function hasControls(text: string): boolean {

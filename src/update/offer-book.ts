@@ -5,11 +5,14 @@
  *
  * A way that fails (no network, a silent MCU) may be better tomorrow; an image that the device has given back never is.
  * The rule is an ordered table, the first row that fits wins, and docs/recovery.md shows it. Offers by hand do not come
- * here. What became of each content is kept in a record:
+ * here. URLs rotate and versions may be missing, so an offer is held against three things that it may share with an
+ * entry: the digest, the name (image/offer.ts), the firmware's names; and once more when its image is staged, against
+ * the content itself (ruleForContent). What became of each content is kept in a record:
  *
- *   entry, the oldest first | u32 digest | u32 name | u8 outcome | u8 tries | u32 seconds since the last |
+ *   entry, the oldest first | u32 digest | u32 name | u32 firmware | u32 content | u8 outcome | u8 tries | u32 seconds |
  *
- * Both keys are CRC-32s; a digest of 0 is none. As in download/budget.ts, time is time that Ferry is up.
+ * The keys are CRC-32s, and 0 is none; the content's is of its SHA-256. Bit 7 of the outcome: of Ferry itself. The
+ * seconds are since the last verdict; as in download/budget.ts, time is time that Ferry is up.
  *
  * Fault model: power cut anywhere (a verdict is noted again in the next life, so at worst a failure is not counted, and
  * a pause becomes longer), record absent or damaged (nothing is remembered, so at worst an image is tried once more).
@@ -21,7 +24,7 @@ import { type Cause, messageOf } from "../base/failure.js";
 import { deepFreeze } from "../base/freeze.js";
 import { encodeUtf8 } from "../base/utf8.js";
 import type { FirmwareInfo } from "../image/info-tag.js";
-import { nameOfContent, type Offer } from "../image/offer.js";
+import { nameOfContent, nameOfFirmware, type Offer } from "../image/offer.js";
 import type { Clock, TimerHandle } from "../ports.js";
 import type { DurableRecord } from "./update-needs.js";
 import { sameFirmware, type Verdict } from "./verdict.js";
@@ -30,6 +33,8 @@ import { sameFirmware, type Verdict } from "./verdict.js";
 export const FAILED_TRIES_MAX = 3;
 /** So long after the last failure, all are forgotten. */
 export const FAILED_REST_MS = 24 * 3_600_000;
+/** So often an image may be given back, where it comes under another name: a damaged slot gets its second chance. */
+export const REJECTED_TRIES_MAX = 2;
 /** While a content rests, so often the time becomes durable. */
 export const REST_KEEP_MS = 15 * 60_000;
 /** Contents that are remembered: the one whose last verdict is longest ago is forgotten. */
@@ -78,14 +83,23 @@ const FINAL_CAUSES: readonly Cause[] = deepFreeze<Cause[]>([
 const OUTCOMES = deepFreeze(["installed", "rejected", "failed"] as const);
 type Outcome = (typeof OUTCOMES)[number];
 
-const ENTRY_BYTES = 14;
+const ENTRY_BYTES = 22;
+const OWN_FLAG = 0x80;
 const TRIES_MAX = 0xff;
 
-interface Entry {
+/** What offers and entries are told apart by; 0: not known. */
+interface Keys {
   readonly digest: number;
   readonly name: number;
+  readonly firmware: number;
+  readonly content: number;
+}
+
+interface Entry extends Keys {
   readonly outcome: Outcome;
-  /** That failed in a row. */
+  /** Of Ferry itself. */
+  readonly isOwn: boolean;
+  /** That failed, or were given back, in a row. */
   readonly tries: number;
   /** By this life's clock: before its begin for what an earlier life saw. */
   readonly lastMs: number;
@@ -116,25 +130,51 @@ export class OfferBook {
    * @param seen what the update that is under way, or was the last one, says of it
    */
   ruleFor(offer: Offer, running: FirmwareInfo | undefined, seen: OfferFinding | undefined): OfferRule {
-    const found = seen ?? this.#find(offer, running);
-    return OFFER_RULES.find((rule) => rule.found === found) as OfferRule;
+    return ruleOf(seen ?? this.#find(offer, running));
   }
 
-  /** A verdict, as it falls; it may correct an earlier one. */
-  note(offer: Offer, verdict: Verdict): void {
+  /**
+   * Whether only the content can tell if it is new: it names no version, or an image of the same names has ended before.
+   * Then the device should not hear of it before ruleForContent() was asked.
+   */
+  isDoubtful(offer: Offer): boolean {
+    if (offer.sha256 !== undefined) return false;
+    return !offer.version || this.#namesakes(this.#keysOf(offer)).length > 0;
+  }
+
+  /** The same for an image that is staged: by its bytes, whatever the offer calls them. */
+  ruleForContent(offer: Offer, sha256: string, running: FirmwareInfo | undefined): OfferRule {
+    const content = this.#hashOf(sha256);
+    const entry = this.#entries.find((candidate) => candidate.content === content);
+    if (entry?.outcome === "rejected") return ruleOf(entry.tries >= REJECTED_TRIES_MAX ? "rejected" : "any");
+    return ruleOf(entry ? this.#findBy(entry, offer, running) : "any");
+  }
+
+  /** A verdict, as it falls; it may correct an earlier one. `sha256`: of the image, where it is known. */
+  note(offer: Offer, verdict: Verdict, sha256?: string): void {
     const outcome = outcomeOf(verdict);
-    const keys = this.#keysOf(offer);
+    const keys = this.#keysOf(offer, sha256);
     const before = this.#entryOf(keys);
-    const tries = outcome === "failed" ? Math.min(TRIES_MAX, 1 + (before ? this.#countedTries(before) : 0)) : 0;
-    const others = this.#entries.filter((entry) => entry !== before);
-    this.#entries = [...others, { ...keys, outcome, tries, lastMs: this.#options.clock.now() }].slice(-CONTENTS_MAX);
+    if (before && isOldNews(verdict)) return;
+    const isOwn = offer.target === "ncp";
+    // Of those that were installed, the device runs the last one.
+    const isGone = (entry: Entry) => outcome === "installed" && entry.outcome === "installed" && entry.isOwn === isOwn;
+    const others = this.#entries.filter((entry) => entry !== before && !isGone(entry));
+    const entry = {
+      ...keys,
+      outcome,
+      isOwn,
+      tries: this.#triesAfter(before, outcome),
+      lastMs: this.#options.clock.now(),
+    };
+    this.#entries = [...others, entry].slice(-CONTENTS_MAX);
     this.#save();
     this.#keepTime();
   }
 
   /** A verdict that an earlier life has left, and may have noted or not. */
-  noteAgain(offer: Offer, verdict: Verdict): void {
-    if (this.#entryOf(this.#keysOf(offer))?.outcome !== outcomeOf(verdict)) this.note(offer, verdict);
+  noteAgain(offer: Offer, verdict: Verdict, sha256?: string): void {
+    if (this.#entryOf(this.#keysOf(offer, sha256))?.outcome !== outcomeOf(verdict)) this.note(offer, verdict, sha256);
   }
 
   close(): void {
@@ -143,8 +183,18 @@ export class OfferBook {
 
   #find(offer: Offer, running: FirmwareInfo | undefined): OfferFinding {
     if (running && names(running, offer)) return "running";
-    const entry = this.#entryOf(this.#keysOf(offer));
-    switch (entry?.outcome) {
+    const keys = this.#keysOf(offer);
+    const entry = this.#entryOf(keys);
+    if (entry) return this.#findBy(entry, offer, running);
+    const namesakes = this.#namesakes(keys);
+    const triesThat = (outcome: Outcome) =>
+      namesakes.reduce((sum, one) => sum + (one.outcome === outcome ? this.#countedTries(one) : 0), 0);
+    if (triesThat("rejected") >= REJECTED_TRIES_MAX) return "rejected";
+    return triesThat("failed") >= FAILED_TRIES_MAX ? "failing" : "any";
+  }
+
+  #findBy(entry: Entry, offer: Offer, running: FirmwareInfo | undefined): OfferFinding {
+    switch (entry.outcome) {
       case "installed":
         // Somebody may have put other firmware there since.
         return offer.version && running?.version && !sameFirmware(running, offer) ? "any" : "installed";
@@ -152,30 +202,55 @@ export class OfferBook {
         return "rejected";
       case "failed":
         return this.#countedTries(entry) >= FAILED_TRIES_MAX ? "failing" : "any";
-      default:
-        return "any";
     }
   }
 
-  #countedTries({ tries, lastMs }: Entry): number {
-    return this.#options.clock.now() - lastMs < FAILED_REST_MS ? tries : 0;
+  /** Those that still count. */
+  #countedTries({ outcome, tries, lastMs }: Entry): number {
+    return outcome === "failed" && this.#options.clock.now() - lastMs >= FAILED_REST_MS ? 0 : tries;
   }
 
-  #entryOf({ digest, name }: { digest: number; name: number }): Entry | undefined {
-    return this.#entries.find((entry) => (digest && entry.digest ? digest === entry.digest : name === entry.name));
+  #triesAfter(before: Entry | undefined, outcome: Outcome): number {
+    if (outcome === "installed") return 0;
+    return Math.min(TRIES_MAX, 1 + (before?.outcome === outcome ? this.#countedTries(before) : 0));
   }
 
-  #keysOf(offer: Offer): { digest: number; name: number } {
-    const { crc32 } = this.#options;
-    const digest = (offer.sha256 ?? offer.md5)?.toLowerCase();
-    return { digest: digest ? crc32(encodeUtf8(digest)) : 0, name: crc32(encodeUtf8(nameOfContent(offer))) };
+  /** The same image: by its bytes where both sides know them, else by its name. */
+  #entryOf({ digest, name, content }: Keys): Entry | undefined {
+    return this.#entries.find((entry) => {
+      if (content && entry.content) return content === entry.content;
+      return digest && entry.digest ? digest === entry.digest : name === entry.name;
+    });
+  }
+
+  /** Images of the same type, version, build and size that may be the same, or another try at it. */
+  #namesakes({ digest, firmware }: Keys): Entry[] {
+    return this.#entries.filter(
+      (entry) => firmware !== 0 && entry.firmware === firmware && !(digest && entry.digest && digest !== entry.digest),
+    );
+  }
+
+  #keysOf(offer: Offer, sha256 = offer.sha256): Keys {
+    const digest = offer.sha256 ?? offer.md5;
+    const firmware = nameOfFirmware(offer);
+    return {
+      digest: digest ? this.#hashOf(digest) : 0,
+      name: this.#hashOf(nameOfContent(offer)),
+      firmware: firmware ? this.#hashOf(firmware) : 0,
+      content: sha256 ? this.#hashOf(sha256) : 0,
+    };
+  }
+
+  #hashOf(text: string): number {
+    return this.#options.crc32(encodeUtf8(text.toLowerCase()));
   }
 
   /** Nothing but a rest needs the time. */
   #keepTime(): void {
     const { clock } = this.#options;
     clock.clear(this.#timer);
-    if (!this.#entries.some((entry) => this.#countedTries(entry) >= FAILED_TRIES_MAX)) return;
+    const rests = (entry: Entry) => entry.outcome === "failed" && this.#countedTries(entry) >= FAILED_TRIES_MAX;
+    if (!this.#entries.some(rests)) return;
     this.#timer = clock.set(() => {
       this.#save();
       this.#keepTime();
@@ -185,10 +260,9 @@ export class OfferBook {
   #save(): void {
     const nowMs = this.#options.clock.now();
     const writer = new ByteWriter(CONTENTS_MAX * ENTRY_BYTES);
-    for (const { digest, name, outcome, tries, lastMs } of this.#entries) {
-      writer.u32(digest);
-      writer.u32(name);
-      writer.u8(OUTCOMES.indexOf(outcome));
+    for (const { digest, name, firmware, content, outcome, isOwn, tries, lastMs } of this.#entries) {
+      for (const key of [digest, name, firmware, content]) writer.u32(key);
+      writer.u8(OUTCOMES.indexOf(outcome) | (isOwn ? OWN_FLAG : 0));
       writer.u8(tries);
       writer.u32(Math.floor((nowMs - lastMs) / 1000));
     }
@@ -202,18 +276,28 @@ export class OfferBook {
   #recall(): Entry[] {
     const { clock, record } = this.#options;
     const stored = record.read();
-    if (stored.kind !== "valid") return [];
+    if (stored.kind !== "valid" || stored.body.length % ENTRY_BYTES !== 0) return [];
     const reader = new ByteReader(stored.body);
     const entries: Entry[] = [];
     while (reader.remaining >= ENTRY_BYTES && entries.length < CONTENTS_MAX) {
-      const keys = { digest: reader.u32(), name: reader.u32() };
-      const outcome = OUTCOMES[reader.u8()];
+      const keys = { digest: reader.u32(), name: reader.u32(), firmware: reader.u32(), content: reader.u32() };
+      const flags = reader.u8();
+      const outcome = OUTCOMES[flags & ~OWN_FLAG];
       const tries = reader.u8();
       const lastMs = clock.now() - 1000 * reader.u32();
-      if (outcome) entries.push({ ...keys, outcome, tries, lastMs });
+      if (outcome) entries.push({ ...keys, outcome, isOwn: (flags & OWN_FLAG) !== 0, tries, lastMs });
     }
     return entries;
   }
+}
+
+function ruleOf(found: OfferFinding): OfferRule {
+  return OFFER_RULES.find((rule) => rule.found === found) as OfferRule;
+}
+
+/** It was left alone for what had become of it before: that still holds. */
+function isOldNews(verdict: Verdict): boolean {
+  return verdict.kind === "failed" && verdict.failure.cause === "tried-before";
 }
 
 function outcomeOf(verdict: Verdict): Outcome {

@@ -125,7 +125,7 @@ function proceed(state: SelfUpdateState): SelfUpdateStep {
 function onStaged(state: SelfUpdateState, target: Target | undefined): SelfUpdateStep {
   const { offer } = state;
   if (!offer) return stay(state);
-  if (offer.target === undefined && target !== "ncp") return proceed({ ...state, phase: "waiting" });
+  if (offer.target !== "ncp" && target !== "ncp") return proceed({ ...state, phase: "waiting" });
   if (target === "mcu") return fail(state, failure("verify", "mismatch", wrongTarget(target)));
   return { state: { ...state, phase: "checking", offer: { ...offer, target: "ncp" } }, effects: [{ do: "check" }] };
 }

@@ -186,6 +186,8 @@ export class SelfUpdater<I extends SelfImage> {
     const isSame = current !== undefined && sameContent(current, offer);
     if (this.isUpgrading && !isSame) return "Ferry is about to restart into another build";
     if (this.isProving) return "Ferry's own update has not proved itself yet";
+    const isOwnUnderWay = current?.target === "ncp" && this.isWorkingOn(current);
+    if (offer.target === "mcu" && isOwnUnderWay) return "Ferry's own update is under way";
     const wasReverted =
       (isSame && verdict?.kind === "rolled-back") || revertedBuilds.includes(`${offer.sha256?.toLowerCase()}`);
     return wasReverted && !force ? TRIED_BEFORE : undefined;

@@ -11,7 +11,7 @@
  * again with all that was staged.
  */
 
-import { type Failure, failure } from "../base/failure.js";
+import { type Cause, type Failure, failure } from "../base/failure.js";
 import type { FirmwareInfo } from "../image/info-tag.js";
 import type { Offer } from "../image/offer.js";
 import type { TransferResult } from "./transfer-machine.js";
@@ -121,6 +121,8 @@ export const IDLE: UpdateState = Object.freeze({
   wholeFirst: false,
 });
 
+/** Asking again would end the same way. */
+const REFUSED_CAUSES: readonly Cause[] = Object.freeze<Cause[]>(["mismatch", "no-space", "tried-before"]);
 const NOTHING_OFFERED = Object.freeze(failure("offer", "nothing-offered", "no update is on offer"));
 const ASKED_AGAIN = Object.freeze(failure("download", "superseded", "the MCU did not wait for this answer"));
 
@@ -301,7 +303,7 @@ function onStaged(state: UpdateState, tagged: FirmwareInfo): UpdateStep {
 }
 
 function onStagingFailed(state: UpdateState, failed: Failure): UpdateStep {
-  const staging: StagingPhase = failed.cause === "mismatch" || failed.cause === "no-space" ? "refused" : "failed";
+  const staging: StagingPhase = REFUSED_CAUSES.includes(failed.cause) ? "refused" : "failed";
   const effects: UpdateEffect[] = [];
   if (state.prefetchOwed) effects.push({ do: "answer-prefetch", failure: failed });
   if (state.phase === "serving") effects.push({ do: "stop-serving" }, { do: "cancel-mcu" });

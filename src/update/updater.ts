@@ -5,7 +5,7 @@
  */
 
 import type { Crc32 } from "../base/crc.js";
-import { type Failure, messageOf } from "../base/failure.js";
+import { type Failure, failure, messageOf } from "../base/failure.js";
 import { toHex } from "../base/hex.js";
 import { fileNameOf } from "../base/url.js";
 import type { FirmwareInfo } from "../image/info-tag.js";
@@ -57,6 +57,8 @@ export interface UpdaterOptions<I extends UpdateImage> {
   crc32: Crc32;
   /** Before anything is done about a change: others may have to give way first. */
   onActivity?(activity: Activity): void;
+  /** Why an image that is staged by now should not go to the MCU after all, if it came by itself. */
+  objectionTo?(offer: Offer, sha256: string): string | undefined;
   onNews(news: UpdateNews): void;
 }
 
@@ -295,9 +297,19 @@ export class Updater<I extends UpdateImage> {
     const digests = image.facts;
     if (!digests) return;
     this.#options.onNews({ kind: "fetched", bytes: image.offer.sizeBytes, sizeBytes: image.offer.sizeBytes });
+    if (this.#isObjectedTo(digests)) return;
     this.#options.onNews({ kind: "staged", digests });
     this.#handle({ kind: "staged", tagged: digests.firmware });
     this.#transfer?.onAvailable();
+  }
+
+  /** Then otaUpdateStart is refused as well: MCUs call it also after a Prefetch that failed. */
+  #isObjectedTo({ sha256 }: ImageDigests): boolean {
+    const { offer } = this.#state;
+    const objection = offer?.standing && this.#options.objectionTo?.(offer, toHex(sha256));
+    if (!objection) return false;
+    this.#handle({ kind: "staging-failed", failure: failure("verify", "tried-before", objection) });
+    return true;
   }
 
   /** The place of an image that rests may have been needed for Ferry's own. */

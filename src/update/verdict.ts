@@ -38,7 +38,9 @@ export function judgeReturn(
   // An MCU that names nothing can only be believed: it took the image after its own check, and it runs.
   if (!reported?.version) return { kind: "succeeded", proof: "finish" };
   if (target.version && sameFirmware(reported, target)) return { kind: "succeeded", proof: "version" };
-  if (previous?.version && isVery(reported, previous)) {
+  // Where the new version is not known either, only a build date proves it: many never change their version's text.
+  const canTell = target.version !== "" || reported.build !== "";
+  if (previous?.version && canTell && isVery(reported, previous)) {
     const detail = `the MCU took the image and came back with its old firmware ${nameOf(reported)}: its boot loader refused or reverted it`;
     return { kind: "rolled-back", failure: failure("restart", "wrong-version", detail) };
   }

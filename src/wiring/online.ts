@@ -10,6 +10,7 @@ import type { FailureCode } from "../base/failure-code.js";
 import type { CloudAccess, CloudIdentity, CloudTransport } from "../cloud/cloud.js";
 import { Uplink } from "../cloud/uplink.js";
 import type { HttpPorts } from "../download/fetcher.js";
+import type { Offer } from "../image/offer.js";
 import { Lifecycle, type LifecycleSetup } from "../lifecycle/lifecycle.js";
 import type { Phase } from "../lifecycle/lifecycle-state.js";
 import type { Clock } from "../ports.js";
@@ -120,10 +121,7 @@ export class Online {
       record: record("offers"),
       desk: options.offers,
       updates,
-      onNotTaken: (offer, reason) => {
-        options.onNews({ kind: "not-taken", offer, reason });
-        this.#narrator.onNotTaken(offer, reason);
-      },
+      onNotTaken: (offer, reason) => this.onNotTaken(offer, reason),
       onFault,
     });
     connectivity.date?.listen((unixMs) => this.wallClock.setNetworkTime(unixMs));
@@ -145,6 +143,12 @@ export class Online {
   onNews(news: NcpNews): void {
     this.offers.onNews(news);
     this.#narrator.onNews(news);
+  }
+
+  /** An offer that came by itself is left alone. */
+  onNotTaken(offer: Offer, reason: string): void {
+    this.#options.onNews({ kind: "not-taken", offer, reason });
+    this.#narrator.onNotTaken(offer, reason);
   }
 
   /** Verdicts that an earlier life had no time to note and to report. */

@@ -1,7 +1,9 @@
 /** A room of ncp.ts: builds the updater of Ferry itself from the ports and the product's choices. */
 
 import type { Crc32 } from "../base/crc.js";
+import { toHex } from "../base/hex.js";
 import { Downloader, type DownloaderOptions } from "../download/downloader.js";
+import type { Offer } from "../image/offer.js";
 import { FERRY_FIRMWARE_TYPE } from "../image/target.js";
 import type { System, Updater as UpdatePort, VerifyP256 } from "../ports.js";
 import type { ImageStore, StagedImage } from "../store/image-store.js";
@@ -46,7 +48,11 @@ interface Parts {
   updater: Updater<StagedImage>;
 }
 
-type Callbacks = Pick<SelfUpdaterOptions<StagedImage>, "announce" | "restart" | "askMcu" | "onNews">;
+interface Callbacks extends Pick<SelfUpdaterOptions<StagedImage>, "announce" | "restart" | "askMcu" | "onNews"> {
+  /** Why the MCU should not be offered this content, which is staged; see StandingOffers. */
+  objectionTo(offer: Offer, sha256: string): string | undefined;
+  onNotTaken(offer: Offer, reason: string): void;
+}
 
 /** `undefined` where Ferry cannot update itself. */
 export function makeSelfUpdater(
@@ -79,7 +85,13 @@ export function makeSelfUpdater(
     required: { mcu: true, cloud: false, ...selfUpdate.confirmation },
     ...(confirmationMs === undefined ? {} : { confirmationMs }),
     keep: () => keptBy(updater),
-    handOver: (offer) => updater.offer({ ...offer, target: "mcu" }),
+    handOver: (offer) => {
+      const facts = images.find(offer)?.facts;
+      const objection = facts && callbacks.objectionTo(offer, toHex(facts.sha256));
+      if (objection === undefined) return updater.offer({ ...offer, target: "mcu" });
+      callbacks.onNotTaken(offer, objection);
+      return undefined;
+    },
     ...callbacks,
   });
 }

@@ -21,6 +21,8 @@ export interface OfferDesk {
   isUnderWay(offer: Offer): boolean;
   /** What the offer's device runs, as it says itself. */
   runningFor(offer: Offer): FirmwareInfo | undefined;
+  /** SHA-256, in hexadecimal, of its image, where that is staged. */
+  digestOf(offer: Offer): string | undefined;
 }
 
 export interface StandingOffersOptions {
@@ -45,7 +47,7 @@ export class StandingOffers {
   take(offer: Offer): void {
     const { desk, onNotTaken } = this.#options;
     const rule = this.#ruleFor(offer);
-    const problem = rule.taken ? desk.take(offer) : rule.answer;
+    const problem = rule.taken ? desk.take({ ...offer, standing: true }) : rule.answer;
     if (problem !== undefined) onNotTaken(offer, problem);
   }
 
@@ -55,13 +57,27 @@ export class StandingOffers {
     return found === "running" || found === "installed";
   }
 
+  /** Only its content can tell whether it is new: it is to be staged before the MCU hears of it. */
+  isDoubtful(offer: Offer): boolean {
+    return offer.standing === true && this.#book.isDoubtful(offer);
+  }
+
+  /** Its image is staged. Says why it is to be left alone, or nothing; offers by hand are never. */
+  objectionTo(offer: Offer, sha256: string): string | undefined {
+    if (!offer.standing) return undefined;
+    const rule = this.#book.ruleForContent(offer, sha256, this.#options.desk.runningFor(offer));
+    return rule.taken ? undefined : rule.answer;
+  }
+
   onNews(news: NcpNews): void {
-    if (news.kind === "verdict" || news.kind === "self-verdict") this.#book.note(news.offer, news.verdict);
+    const { desk } = this.#options;
+    if (news.kind !== "verdict" && news.kind !== "self-verdict") return;
+    this.#book.note(news.offer, news.verdict, desk.digestOf(news.offer));
   }
 
   /** A verdict of an earlier life. */
   recall(offer: Offer, verdict: Verdict): void {
-    this.#book.noteAgain(offer, verdict);
+    this.#book.noteAgain(offer, verdict, this.#options.desk.digestOf(offer));
   }
 
   close(): void {
