@@ -6,6 +6,7 @@ import type { Results } from "../src/rpc/catalogue.js";
 import {
   CLOUD_TIME_FRESH_MS,
   type Location,
+  RTC_MS_MAX,
   RTC_MS_MIN,
   type Rtc,
   TIME_JUMP_MS,
@@ -35,6 +36,7 @@ const STILL = KOLKATA;
 class SimRtc implements Rtc {
   readonly #clock: VirtualClock;
   #offsetMs: number | undefined;
+  readonly sources: string[] = [];
   writes = 0;
 
   constructor(clock: VirtualClock, unixMs?: number) {
@@ -46,8 +48,9 @@ class SimRtc implements Rtc {
     return this.#offsetMs === undefined ? undefined : this.#clock.now() + this.#offsetMs;
   }
 
-  write(unixMs: number): void {
+  write(unixMs: number, source: "cloud" | "mcu"): void {
     this.writes++;
+    this.sources.push(source);
     this.#offsetMs = unixMs - this.#clock.now();
   }
 }
@@ -503,6 +506,22 @@ describe("The wall clock", () => {
       assert.deepEqual(events, ["time-sync"]);
       assert.isTrue(next.setTime(BigInt(NOON)));
       assert.equal(next.source, "mcu");
+    });
+
+    it("never lets the MCU set it to a time that cannot be, and gives the MCU its own back", () => {
+      for (const unixMs of [0, 946_684_800_000, RTC_MS_MIN - 1, RTC_MS_MAX + 1, 4_000_000_000_000]) {
+        const { wall, rtc } = makeBench({ rtc: (clock) => new SimRtc(clock, NOON) });
+        assert.isTrue(wall.setTime(BigInt(unixMs)), String(unixMs));
+        assert.equal(wall.readTime().timeMs, BigInt(unixMs));
+        assert.equal(rtc?.writes, 0, String(unixMs));
+      }
+    });
+
+    it("tells it who named the time", () => {
+      const { wall, rtc } = makeBench({ rtc: (clock) => new SimRtc(clock) });
+      wall.setTime(BigInt(NOON));
+      wall.setCloudTime(NOON);
+      assert.deepEqual(rtc?.sources, ["mcu", "cloud"]);
     });
 
     it("does not believe one that was never set", () => {

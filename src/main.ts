@@ -161,7 +161,7 @@ function makeConnectivity(clock: Clock, config: DeviceConfig, date: DateKeeper, 
       ...(report.metadata === "" ? {} : { metadata: report.metadata }),
       ...(report.vpin === NOT_CONNECTED ? {} : { vpin: report.vpin }),
     },
-    rtc: { read: () => Date.now(), write: (unixMs) => Time.set(Math.round(unixMs / 1000)) },
+    rtc: { read: () => Date.now(), write: (unixMs, source) => date.suggest(unixMs / 1000, source) },
   };
 }
 

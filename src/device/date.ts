@@ -3,16 +3,27 @@
  * loses it with the power.
  *
  * Asked as soon as there is a network, again until an answer comes, and every six hours after that: the chip's crystal
- * drifts by a few seconds a day, and the wall clock lets a day-old time go. Others may set the clock as well, the cloud and
- * the MCU do: the date is known by whatever the clock says.
+ * drifts by a few seconds a day, and the wall clock lets a day-old time go. The cloud and the MCU name the date as well: it is known by whatever the clock says.
+ *
+ * Fault model: the time server may be blocked, or never answer; an MCU may believe anything. A date that cannot be is
+ * nobody's; the MCU's does not count while one of the server's or the cloud's does; and after a jump the server is asked
+ * at once, for a wrong date makes every certificate look wrong.
  */
 
 import type { Clock, TimerHandle } from "../ports.js";
 
 export const DATE_RETRY_MS = 15_000;
 export const DATE_REFRESH_MS = 6 * 3_600_000;
+/** The SDK's client gives up after half a minute; one that has not said so by then never will. */
+export const DATE_ANSWER_MS = 60_000;
+/** So long a date from the server or the cloud is better than the MCU's: the crystal is off by a minute then. */
+export const DATE_TRUST_MS = 7 * 24 * 3_600_000;
+/** A date that differs by more is another one. */
+export const DATE_JUMP_SECONDS = 60;
 /** 2024-01-01, in seconds since 1970: a clock that says less was not set, it counts from its own beginning. */
 export const DATE_SECONDS_MIN = 1_704_067_200;
+/** 2060-01-01: no certificate of today is valid then. */
+export const DATE_SECONDS_MAX = 2_840_140_800;
 
 /** Module "sntp". The object closes itself after its last message. */
 export interface SntpClass {
@@ -20,7 +31,7 @@ export interface SntpClass {
   readonly time: number;
   /** Of the message that ends it without. */
   readonly error: number;
-  new (options: { host: string }, callback: (message: number, value?: number) => void): unknown;
+  new (options: { host: string }, callback: (message: number, value?: number) => void): { close?(): void };
 }
 
 export interface DateKeeperOptions {
@@ -34,8 +45,11 @@ export interface DateKeeperOptions {
 
 export class DateKeeper {
   readonly #options: DateKeeperOptions;
+  /** Of the next question, or of the answer to the last. */
   #timer: TimerHandle;
-  #asking = false;
+  #question: object | undefined;
+  /** When the server or the cloud last named the date. */
+  #trustedMs: number | undefined;
   #onDate: (unixMs: number) => void = () => {};
 
   constructor(options: DateKeeperOptions) {
@@ -51,19 +65,41 @@ export class DateKeeper {
     this.#onDate = onDate;
   }
 
+  /** The cloud or the MCU names the date. */
+  suggest(secondsSince1970: number, source: "cloud" | "mcu"): void {
+    const { readDate, clock } = this.#options;
+    const isTrusted = this.#trustedMs !== undefined && clock.now() - this.#trustedMs < DATE_TRUST_MS;
+    if (!isPlausible(secondsSince1970) || (source === "mcu" && isTrusted)) return;
+    const isJump = Math.abs(secondsSince1970 - readDate()) > DATE_JUMP_SECONDS;
+    this.#set(secondsSince1970, source === "cloud");
+    if (isJump) this.ask();
+  }
+
   /** There is a network (again). */
   ask(): void {
-    if (this.#asking) return;
-    this.#asking = true;
-    this.#options.clock.clear(this.#timer);
-    const { Sntp, host } = this.#options;
+    if (this.#question) return;
+    const { Sntp, host, clock } = this.#options;
+    const question = {};
+    let client: { close?(): void } | undefined;
+    this.#question = question;
+    const endIn = (delayMs: number) => {
+      if (this.#question === question) this.#askIn(delayMs);
+    };
+    clock.clear(this.#timer);
+    this.#timer = clock.set(() => {
+      client?.close?.();
+      endIn(DATE_RETRY_MS);
+    }, DATE_ANSWER_MS);
     try {
-      new Sntp({ host }, (message, value) => {
-        if (message === Sntp.time && value !== undefined) this.#take(value);
-        else if (message === Sntp.error) this.#askIn(DATE_RETRY_MS);
+      client = new Sntp({ host }, (message, value) => {
+        if (message === Sntp.time && value !== undefined && isPlausible(value)) {
+          this.#set(value, true);
+          this.#onDate(Math.round(value * 1000));
+          endIn(DATE_REFRESH_MS);
+        } else if (message === Sntp.time || message === Sntp.error) endIn(DATE_RETRY_MS);
       });
     } catch {
-      this.#askIn(DATE_RETRY_MS); // the network is gone again
+      endIn(DATE_RETRY_MS); // the network is gone again
     }
   }
 
@@ -71,14 +107,19 @@ export class DateKeeper {
     this.#options.clock.clear(this.#timer);
   }
 
-  #take(secondsSince1970: number): void {
-    this.#options.setDate(secondsSince1970);
-    this.#onDate(Math.round(secondsSince1970 * 1000));
-    this.#askIn(DATE_REFRESH_MS);
+  #set(secondsSince1970: number, isTrusted: boolean): void {
+    this.#options.setDate(Math.round(secondsSince1970));
+    if (isTrusted) this.#trustedMs = this.#options.clock.now();
   }
 
   #askIn(delayMs: number): void {
-    this.#asking = false;
-    this.#timer = this.#options.clock.set(() => this.ask(), delayMs);
+    const { clock } = this.#options;
+    clock.clear(this.#timer);
+    this.#question = undefined;
+    this.#timer = clock.set(() => this.ask(), delayMs);
   }
+}
+
+function isPlausible(secondsSince1970: number): boolean {
+  return secondsSince1970 >= DATE_SECONDS_MIN && secondsSince1970 <= DATE_SECONDS_MAX;
 }

@@ -3,7 +3,8 @@
  * device's location (blynk-ncp.md, 7; the driver's "Time and Location").
  *
  * Invariants: the cloud's time is the best, then a time server's, then the MCU's: what a lesser one says while a better
- * one's is fresh changes nothing, and the MCU's is compared with it.
+ * one's is fresh changes nothing, and the MCU's is compared with it. An MCU gets back whatever it sets; a time that cannot
+ * be never goes further, for TLS judges certificates by the chip's clock (device/date.ts).
  * Events are for an MCU that has initialized, and come from a timer, never from inside a call: the MCU may be waiting
  * for the RESULT of its setTime. Several reasons at once are one event.
  * Fault model: without a clock that outlives a reset (`rtc`) the time is lost with it, and asked for again; times and
@@ -19,6 +20,8 @@ import { DstStatus, type LocalTime, localTimeAt, nextTransitionMs } from "./zone
 export const UNIX_MS_MAX = 253_370_764_800_000;
 /** 2024-01-01: a clock that says less was not set; it counts from its own beginning. */
 export const RTC_MS_MIN = 1_704_067_200_000;
+/** 2060-01-01: no certificate of today is valid then. */
+export const RTC_MS_MAX = 2_840_140_800_000;
 /** Times further apart are different (the driver's documentation). */
 export const TIME_JUMP_MS = 30_000;
 /**
@@ -61,7 +64,8 @@ export interface LocationReading extends Location {
 export interface Rtc {
   /** Milliseconds since 1970, UTC. */
   read(): number | undefined;
-  write(unixMs: number): void;
+  /** May know better than the one who tells. */
+  write(unixMs: number, source: "cloud" | "mcu"): void;
 }
 
 /** NcpEvent TIME_SYNC: the MCU should call setTime. TIME_CHANGED: it should call getTime and getLocationInfo. */
@@ -108,7 +112,7 @@ export class WallClock {
     const zone = readZone(options.location);
     this.#zone = typeof zone === "string" ? undefined : zone;
     const kept = options.rtc?.read();
-    if (kept !== undefined && isUnixMs(kept) && kept >= RTC_MS_MIN) this.#know("rtc", kept);
+    if (kept !== undefined && isPlausible(kept)) this.#know("rtc", kept);
   }
 
   /** Milliseconds since 1970, UTC; `undefined` when nobody has told the time. */
@@ -214,7 +218,7 @@ export class WallClock {
     this.#syncDueMs = this.#staleMs();
     this.#toldMcuIsOff = false;
     // Whoever asks the time server has set the clock already: TLS needs it as well.
-    if (source === "cloud" || source === "mcu") this.#options.rtc?.write(unixMs);
+    if ((source === "cloud" || source === "mcu") && isPlausible(unixMs)) this.#options.rtc?.write(unixMs, source);
   }
 
   /** On the monotonic clock; a time from an earlier life has an unknown age. */
@@ -282,6 +286,11 @@ function readZone(location: Location | undefined): PosixZone | string | undefine
 
 function isUnixMs(value: number): boolean {
   return Number.isSafeInteger(value) && value >= 0 && value <= UNIX_MS_MAX;
+}
+
+/** For a clock that others go by. */
+function isPlausible(unixMs: number): boolean {
+  return isUnixMs(unixMs) && unixMs >= RTC_MS_MIN && unixMs <= RTC_MS_MAX;
 }
 
 function sameLocation(a: Location | undefined, b: Location | undefined): boolean {
