@@ -73,6 +73,14 @@ describe("A product's configuration", () => {
       assert.deepEqual(parseConfig(given), { config: DEFAULTS, problems: [problem] });
   });
 
+  it("lets nobody in when only an authority counts that is not named", () => {
+    const { config, problems } = parseConfig({ onlyAuthority: true });
+    assert.isTrue(config.onlyAuthority);
+    assert.deepEqual(problems, [
+      "config.ferry.onlyAuthority needs config.ferry.authority: nobody is believed otherwise",
+    ]);
+  });
+
   it("takes all that there is to choose", () => {
     const given = {
       takenPins: { "25": "the relay" },
@@ -90,6 +98,7 @@ describe("A product's configuration", () => {
       freesConsolePins: true,
       report: { event: "update", metadata: "update", vpin: 127 },
       authority: "ca.der",
+      onlyAuthority: true,
     };
     assert.deepEqual(parseConfig(given), { config: { ...DEFAULTS, ...given }, problems: [] });
   });

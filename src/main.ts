@@ -81,7 +81,7 @@ function start(): void {
     readDate: () => Date.now() / 1000,
     setDate: (seconds) => Time.set(seconds),
   });
-  const sockets = makeSockets(date, config.authority);
+  const sockets = makeSockets(date, config);
   const { updateKey } = config;
   new Ncp({
     version: ownVersion(),
@@ -125,10 +125,10 @@ function runningChipId(): number {
   return new DataView(id.buffer).getUint16(0, true);
 }
 
-function makeSockets(date: DateKeeper, authorityName: string): Sockets {
+function makeSockets(date: DateKeeper, { authority: authorityName, onlyAuthority }: DeviceConfig): Sockets {
   const { resolve } = System;
   const authority = findAuthority(authorityName);
-  const tls = { Connection: TlsConnection, resolve, isDateKnown: () => date.known, authority };
+  const tls = { Connection: TlsConnection, resolve, isDateKnown: () => date.known, authority, onlyAuthority };
   return {
     plain: { io: makeSocketClass({ Tcp: TCP as unknown as SdkTcpClass, resolve }) },
     tls: { io: makeTlsSocketClass(tls) },

@@ -65,6 +65,8 @@ export interface DeviceConfig {
    * `data`, as "ca.der". None when empty.
    */
   readonly authority: string;
+  /** Nobody but `authority` is believed: for a product whose servers are all its maker's. */
+  readonly onlyAuthority: boolean;
   /** The key that images of Ferry have to be signed with. */
   readonly updateKey: UpdateKey;
 }
@@ -99,6 +101,7 @@ export const DEFAULTS: DeviceConfig = deepFreeze<DeviceConfig>({
   report: { event: "", metadata: "", vpin: NOT_CONNECTED },
   timeServer: "pool.ntp.org",
   authority: "",
+  onlyAuthority: false,
   updateKey: "none",
 });
 
@@ -157,6 +160,7 @@ const RULES: Readonly<Record<string, Rule>> = deepFreeze({
   "report.vpin": integer(NOT_CONNECTED, VPIN_MAX),
   timeServer: { kind: "host", mayBeEmpty: false },
   authority: text(0, 63),
+  onlyAuthority: { kind: "flag" },
   updateKey: { kind: "key" },
 });
 
@@ -169,6 +173,10 @@ export interface ParsedConfig {
 export function parseConfig(given: unknown): ParsedConfig {
   const problems: string[] = [];
   const config = merge(DEFAULTS, given ?? {}, "", problems) as DeviceConfig;
+  // It stays closed: a product that trusts only its own must not begin to trust all the world by a typing error.
+  if (config.onlyAuthority && config.authority === "") {
+    problems.push("config.ferry.onlyAuthority needs config.ferry.authority: nobody is believed otherwise");
+  }
   return { config, problems };
 }
 
