@@ -15,7 +15,7 @@ import { Random } from "../host/sim/random.js";
 import { makeSocketClass } from "../host/sim/socket.js";
 import { FailureCode } from "../src/base/failure-code.js";
 import type { CloudEvents, CloudIdentity } from "../src/cloud/cloud.js";
-import { BODY_BYTES_MAX, MessageParser, type MessageSink } from "../src/cloud/native/message.js";
+import { BODY_BYTES_MAX, MessageParser, type MessageSink, Status } from "../src/cloud/native/message.js";
 import {
   LOGIN_MS,
   NativeCloud,
@@ -141,10 +141,29 @@ describe("the native cloud, logging in", () => {
     bad.clock.advance(10_000);
     assert.deepEqual(bad.heard, [`failed ${FailureCode.TOKEN_INVALID}`]);
     assert.equal(bad.server.counts.refusedLogins, 1);
-    const busy = makeBench({ behavior: { loginStatus: 12 } });
-    busy.start();
-    busy.clock.advance(10_000);
-    assert.deepEqual(busy.heard, [`failed ${FailureCode.CLOUD_GENERIC}`]);
+    for (const loginStatus of [5, 12]) {
+      const busy = makeBench({ behavior: { loginStatus } });
+      busy.start();
+      busy.clock.advance(10_000);
+      assert.deepEqual(busy.heard, [`failed ${FailureCode.CLOUD_GENERIC}`], String(loginStatus));
+    }
+  });
+
+  it("is in when the server says that it is registered already", () => {
+    const { clock, heard, start } = makeBench({ behavior: { loginStatus: 4 } });
+    start();
+    clock.advance(1_000);
+    assert.deepEqual(heard, ["up"]);
+  });
+
+  it("waits for a server that takes its time, and tells it what the MCU has named meanwhile", () => {
+    const { clock, server, cloud, heard, start } = makeBench({ behavior: { answersLoginAfterMs: LOGIN_MS - 5_000 } });
+    start();
+    clock.advance(LOGIN_MS - 6_000);
+    cloud.refresh({ ...IDENTITY, firmwareVersion: "2.0.0" });
+    clock.advance(2_000);
+    assert.deepEqual([server.counts.lateLogins, ...heard], [1, "up"]);
+    assert.include(server.heard(Native.INTERNAL)[0] ?? [], "2.0.0");
   });
 
   it("says when the name cannot be looked up, and when the certificate is refused", () => {
@@ -211,6 +230,43 @@ describe("the native cloud, redirected", () => {
     assert.deepEqual(bench.heard, ["lost"]);
     bench.goUp();
     assert.equal(region.logins.length, 1);
+  });
+
+  it("never goes from TLS to a connection without: not in the login, and not in a session", () => {
+    for (const target of [[OTHER_HOST, PLAIN_PORT] as const, [OTHER_HOST, 443] as const]) {
+      const bench = makeBench({ plain: true, behavior: { redirectsTo: target } });
+      const spy = new NativeCloudServer(bench.clock, { tokens: [TOKEN] });
+      bench.network.listen(OTHER_HOST, PLAIN_PORT, spy.accept);
+      bench.start();
+      bench.clock.advance(120_000);
+      assert.equal(bench.server.counts.redirects, 1);
+      assert.equal(spy.counts.connections, 0, target.join(":"));
+      assert.match(bench.heard.join(), /^failed/);
+    }
+    for (const port of [[String(PLAIN_PORT)], []]) {
+      const bench = makeBench({ plain: true });
+      const spy = new NativeCloudServer(bench.clock, { tokens: [TOKEN] });
+      bench.network.listen(OTHER_HOST, PLAIN_PORT, spy.accept);
+      bench.goUp();
+      bench.server.send(Native.REDIRECT, OTHER_HOST, ...port);
+      bench.clock.advance(1_000);
+      bench.start();
+      bench.clock.advance(120_000);
+      assert.equal(spy.counts.connections, 0, `redirect to ${port}`);
+    }
+  });
+
+  it("goes from one connection without TLS to the next, where the product has allowed that", () => {
+    const bench = makeBench({
+      ports: [PLAIN_PORT],
+      plain: true,
+      behavior: { redirectsTo: [OTHER_HOST, PLAIN_PORT] },
+    });
+    const region = new NativeCloudServer(bench.clock, { tokens: [TOKEN] });
+    bench.network.listen(OTHER_HOST, PLAIN_PORT, region.accept);
+    bench.goUp();
+    assert.equal(region.logins.length, 1);
+    assert.equal(bench.cloud.counters.redirectsRefused, 0);
   });
 
   it("ignores a redirect to nowhere", () => {
@@ -319,6 +375,55 @@ describe("the native cloud, up", () => {
     ]);
   });
 
+  it("takes an offer without a size for one, so that its refusal can be told", () => {
+    const { clock, server, heard, goUp } = makeBench();
+    goUp();
+    server.send(Native.INTERNAL, "ota", "https://h/f.bin");
+    server.send(Native.INTERNAL, "ota", "https://h/f.bin", "many");
+    clock.advance(1_000);
+    const offer = 'offer {"url":"https://h/f.bin","sizeBytes":0,"type":"","version":"","build":""}';
+    assert.deepEqual(heard, [offer, offer]);
+  });
+
+  it("is lost when the server has forgotten the session, also if it answers all that it is asked", () => {
+    const { clock, server, cloud, heard, goUp } = makeBench();
+    goUp();
+    server.behavior = { ...server.behavior, ignoresPings: true };
+    let answers = 0;
+    server.onMessage = ({ id }) => {
+      answers++;
+      server.respond(id, Status.NOT_AUTHENTICATED);
+    };
+    cloud.virtualWrite(1, bytes("1"));
+    clock.advance(1_000);
+    assert.equal(answers, 1);
+    assert.deepEqual(heard, ["lost"]);
+  });
+
+  it("stays when single messages are refused", () => {
+    const { clock, server, cloud, heard, goUp } = makeBench();
+    goUp();
+    let answers = 0;
+    server.onMessage = ({ id, command }) => {
+      answers++;
+      server.respond(id, command === Native.PING ? Status.OK : 2);
+    };
+    cloud.virtualWrite(1, bytes("1"));
+    clock.advance(120_000);
+    assert.isAbove(answers, 2);
+    assert.deepEqual(heard, []);
+  });
+
+  it("counts what one device tells another, and goes on", () => {
+    const { clock, server, cloud, heard, goUp } = makeBench();
+    goUp();
+    server.send(Native.BRIDGE, "64", "i", "token");
+    server.send(Native.HARDWARE, "vw", "5", "1");
+    clock.advance(1_000);
+    assert.deepEqual(heard, ["pin 5=1"]);
+    assert.deepEqual([cloud.counters.streamsBroken, cloud.counters.notUnderstood], [0, 1]);
+  });
+
   it("counts what it does not understand, and goes on", () => {
     const { clock, server, cloud, heard, goUp } = makeBench();
     goUp();
@@ -330,7 +435,6 @@ describe("the native cloud, up", () => {
       [Native.HARDWARE, "dw", "5", "1"],
       [Native.HARDWARE],
       [Native.INTERNAL, "ota"],
-      [Native.INTERNAL, "ota", "https://h/f.bin", "many"],
       [Native.INTERNAL, "utc", "time", "soon"],
       [Native.INTERNAL, "loc", "52.5"],
       [Native.INTERNAL, "loc", "all", "52.5"],

@@ -12,6 +12,7 @@ import type { TcpEndpoint } from "../sim/tcp-stream.js";
 export const Native = Object.freeze({
   RESPONSE: 0,
   PING: 6,
+  BRIDGE: 15,
   SYNC: 16,
   INTERNAL: 17,
   PROPERTY: 19,
@@ -24,6 +25,7 @@ export const Native = Object.freeze({
 });
 
 const STATUS_OK = 200;
+const STATUS_ALREADY_REGISTERED = 4;
 const STATUS_INVALID_TOKEN = 9;
 const HEADER_BYTES = 5;
 
@@ -41,7 +43,9 @@ export interface NativeCloudBehavior {
   readonly redirectsTo?: readonly [host: string, port: number];
   /** Accepts connections and never answers. */
   readonly isMute?: boolean;
-  /** Answers logins with this status. */
+  /** Answers logins so much later. */
+  readonly answersLoginAfterMs?: number;
+  /** Answers logins with this status: 200 and 4 (already registered) let in. */
   readonly loginStatus?: number;
   /** Closes each connection so long after its login. */
   readonly hangsUpAfterMs?: number;
@@ -60,7 +64,7 @@ export class NativeCloudServer {
   readonly messages: NativeMessage[] = [];
   /** Virtual times of the logins that were accepted. */
   readonly logins: number[] = [];
-  readonly counts = { connections: 0, refusedLogins: 0, redirects: 0, pings: 0, hangUps: 0 };
+  readonly counts = { connections: 0, refusedLogins: 0, redirects: 0, pings: 0, hangUps: 0, lateLogins: 0 };
   /** Learns of each message of a device that has logged in, by its token. */
   onMessage: ((message: NativeMessage, token: string) => void) | undefined;
   readonly #clock: Clock;
@@ -103,6 +107,11 @@ export class NativeCloudServer {
     }
   }
 
+  /** Answers, or seems to answer, a message of each device that is online. */
+  respond(id: number, status: number): void {
+    for (const connection of this.#online) connection.respond(id, status);
+  }
+
   sendRaw(bytes: Uint8Array): void {
     for (const connection of this.#online) connection.sendRaw(bytes);
   }
@@ -120,7 +129,13 @@ export class NativeCloudServer {
     const { behavior } = this;
     this.messages.push(message);
     if (behavior.isMute) return;
-    if (message.command === Native.LOGIN) return this.#onLogin(connection, message);
+    if (message.command === Native.LOGIN) {
+      const { answersLoginAfterMs } = behavior;
+      if (answersLoginAfterMs === undefined) return this.#onLogin(connection, message);
+      this.counts.lateLogins++;
+      this.#clock.set(() => this.#onLogin(connection, message), answersLoginAfterMs);
+      return;
+    }
     if (!this.#online.has(connection)) return connection.close();
     if (message.command === Native.PING) {
       this.counts.pings++;
@@ -137,7 +152,7 @@ export class NativeCloudServer {
     }
     const status = loginStatus ?? (tokens.includes(strings[0] ?? "") ? STATUS_OK : STATUS_INVALID_TOKEN);
     connection.respond(id, status);
-    if (status !== STATUS_OK) {
+    if (status !== STATUS_OK && status !== STATUS_ALREADY_REGISTERED) {
       this.counts.refusedLogins++;
       return;
     }

@@ -46,6 +46,7 @@ export function offerProblem(offer: Offer): string | undefined {
   if (texts.some((text) => text.length > FIRMWARE_TEXT_MAX))
     return `a name in it is above ${FIRMWARE_TEXT_MAX} letters`;
   if (texts.some(hasControls)) return "a name in it has control characters";
+  if (offer.sizeBytes === 0) return "its size is 0 bytes, or not named";
   if (!Number.isInteger(offer.sizeBytes) || offer.sizeBytes < 1) return `its size is ${offer.sizeBytes} bytes`;
   if (offer.sizeBytes > IMAGE_BYTES_MAX) return `its size of ${offer.sizeBytes} bytes is above ${IMAGE_BYTES_MAX}`;
   if (offer.sha256 !== undefined && fromHex(offer.sha256)?.length !== 32) return "its sha256 is not 64 hex digits";

@@ -96,11 +96,14 @@ export class Downlink {
     return place !== undefined;
   }
 
-  /** Positional: url, size, type, version, build; all but the first may be missing. */
+  /**
+   * Positional: url, size, type, version, build; all but the first may be missing. Without a size, as old servers send
+   * it, it is an offer all the same: its refusal says what is missing.
+   */
   #onOta(texts: readonly string[]): boolean {
     const [, url, size, type = "", version = "", build = ""] = texts;
-    const sizeBytes = size ? numberIn(size, Number.MAX_SAFE_INTEGER) : undefined;
-    if (!url || !sizeBytes) return false;
+    if (!url) return false;
+    const sizeBytes = (size && numberIn(size, Number.MAX_SAFE_INTEGER)) || 0;
     const offer: Offer = { url, sizeBytes, type, version, build };
     this.#events.onOffer(offer);
     return true;

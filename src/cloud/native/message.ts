@@ -12,6 +12,8 @@ export const BODY_BYTES_MAX = 1024;
 export const Command = Object.freeze({
   RESPONSE: 0,
   PING: 6,
+  /** From one device to another: nothing that Ferry has a use for. */
+  BRIDGE: 15,
   SYNC: 16,
   INTERNAL: 17,
   PROPERTY: 19,
@@ -28,7 +30,8 @@ export type Command = (typeof Command)[keyof typeof Command];
 
 const COMMANDS: readonly number[] = Object.freeze(Object.values(Command));
 
-export const Status = Object.freeze({ OK: 200, NOT_AUTHENTICATED: 5, INVALID_TOKEN: 9 });
+/** As Blynk's library takes them: ALREADY_REGISTERED is the answer to a device that the server still knows. */
+export const Status = Object.freeze({ OK: 200, ALREADY_REGISTERED: 4, NOT_AUTHENTICATED: 5, INVALID_TOKEN: 9 });
 
 export interface MessageSink {
   /** A response to our message `id`. */

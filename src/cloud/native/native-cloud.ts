@@ -52,6 +52,8 @@ export interface NativeCloudCounters extends DownlinkCounters {
   connections: number;
   logins: number;
   redirects: number;
+  /** From TLS to a connection without. */
+  redirectsRefused: number;
   messagesSent: number;
   messagesReceived: number;
   /** Longer than the buffer that was announced. */
@@ -67,6 +69,8 @@ type Stage = "off" | "connecting" | "logging-in" | "up";
 interface CloudPlace {
   readonly host: string;
   readonly port?: number;
+  /** A server with a certificate sent the device there: the token that it has seen must not go on in the clear. */
+  readonly onlyTls?: boolean;
 }
 
 export class NativeCloud extends UplinkCommands implements CloudTransport {
@@ -85,6 +89,8 @@ export class NativeCloud extends UplinkCommands implements CloudTransport {
   #line: NativeLine | undefined;
   #doors: Door[] = [];
   #redirects = 0;
+  /** Of the present connection, or the last one. */
+  #isSecure = true;
   #lastId = LOGIN_ID;
   #timer: TimerHandle;
   /** Since the last ping. */
@@ -95,6 +101,7 @@ export class NativeCloud extends UplinkCommands implements CloudTransport {
     connections: 0,
     logins: 0,
     redirects: 0,
+    redirectsRefused: 0,
     messagesSent: 0,
     messagesReceived: 0,
     messagesSkipped: 0,
@@ -165,8 +172,9 @@ export class NativeCloud extends UplinkCommands implements CloudTransport {
 
   // ---- the connection -----------------------------------------------------------------------------------------------
 
-  #doorsTo({ host, port }: CloudPlace): Door[] {
-    const { tls, plain } = this.#options;
+  #doorsTo({ host, port, onlyTls }: CloudPlace): Door[] {
+    const { tls } = this.#options;
+    const plain = onlyTls ? undefined : this.#options.plain;
     if (port !== undefined) return [{ host, port, socket: port === PLAIN_PORT && plain ? plain : tls }];
     const doors: Door[] = TLS_PORTS.map((tlsPort) => ({ host, port: tlsPort, socket: tls }));
     if (plain) doors.push({ host, port: PLAIN_PORT, socket: plain });
@@ -178,6 +186,7 @@ export class NativeCloud extends UplinkCommands implements CloudTransport {
     const events = this.#events;
     if (!door || !events) return;
     this.counters.connections++;
+    this.#isSecure = door.socket === this.#options.tls;
     this.#timer = this.#clock.set(() => this.#onLineEnd(undefined), LOGIN_MS);
     this.#downlink = new Downlink(events, this.counters);
     this.#line = new NativeLine(this.#clock, door, {
@@ -234,11 +243,12 @@ export class NativeCloud extends UplinkCommands implements CloudTransport {
 
   #onResponse(id: number, status: number): void {
     this.counters.messagesReceived++;
+    // The server has forgotten the session: it answers, and takes nothing any more.
+    if (this.#stage === "up" && status === Status.NOT_AUTHENTICATED) return this.#lose();
     this.#heard = true;
     if (id !== LOGIN_ID || this.#stage !== "logging-in") return;
-    if (status === Status.OK) return this.#onLoggedIn();
-    const isTokenBad = status === Status.INVALID_TOKEN || status === Status.NOT_AUTHENTICATED;
-    this.#fail(isTokenBad ? FailureCode.TOKEN_INVALID : FailureCode.CLOUD_GENERIC);
+    if (status === Status.OK || status === Status.ALREADY_REGISTERED) return this.#onLoggedIn();
+    this.#fail(status === Status.INVALID_TOKEN ? FailureCode.TOKEN_INVALID : FailureCode.CLOUD_GENERIC);
   }
 
   #onLoggedIn(): void {
@@ -262,8 +272,13 @@ export class NativeCloud extends UplinkCommands implements CloudTransport {
   }
 
   #onRedirect(bytes: Uint8Array, start: number, end: number): void {
-    const target = this.#downlink?.redirectOf(bytes, start, end);
-    if (!target) return;
+    const place = this.#downlink?.redirectOf(bytes, start, end);
+    if (!place) return;
+    const target: CloudPlace = { ...place, onlyTls: this.#isSecure };
+    if (this.#isSecure && place.port === PLAIN_PORT && this.#options.plain) {
+      this.counters.redirectsRefused++;
+      return;
+    }
     this.counters.redirects++;
     if (this.#stage === "up") {
       this.#moved = { from: this.#access.host, to: target };
