@@ -16,6 +16,8 @@ import {
   type LifecycleState,
   NET_RETRY_MS,
   RETRY_MS_MAX,
+  TOKEN_RETRY_MS,
+  TOKEN_RETRY_MS_MAX,
   TRIES_MAX,
 } from "../src/lifecycle/lifecycle-state.js";
 
@@ -40,6 +42,7 @@ const CLOUD_LOST: LifecycleEvent = { kind: "cloud-lost" };
 const CLOUD_ABSENT: LifecycleEvent = { kind: "cloud-absent" };
 const NO_DNS: LifecycleEvent = { kind: "cloud-failed", code: FailureCode.DNS };
 const BAD_TOKEN: LifecycleEvent = { kind: "cloud-failed", code: FailureCode.TOKEN_INVALID };
+const PLACE_CHANGED: LifecycleEvent = { kind: "place-changed" };
 const TRY_IS_OVER: LifecycleEvent = { kind: "timeout", wait: "try" };
 const RETRY: LifecycleEvent = { kind: "timeout", wait: "retry" };
 const CONFIG_IS_OVER: LifecycleEvent = { kind: "timeout", wait: "config" };
@@ -231,7 +234,51 @@ describe("the lifecycle of a device with settings", () => {
     assert.deepEqual(refused.last.slice(0, 3), ["stop-cloud", "stop-net", "open-config"]);
     const again = runFrom(CONFIGURED, INITIALIZED, NET_UP, BAD_TOKEN, CONFIG_IS_OVER);
     assert.equal(again.state.phase, "connecting-net");
-    assert.include(again.last, "close-config");
+    assert.deepEqual(again.last, ["store-skips 1", "close-config", "announce", `wait retry ${TOKEN_RETRY_MS}`]);
+    assert.include(runFrom(CONFIGURED, INITIALIZED, NET_UP, BAD_TOKEN, CONFIG_IS_OVER, RETRY).last, "start-net");
+  });
+
+  it("asks with a refused token ever more rarely, and at once with new settings", () => {
+    const round = [NET_UP, BAD_TOKEN, CONFIG_IS_OVER];
+    const pauses: number[] = [];
+    for (let rounds = 1; rounds < 8; rounds++) {
+      const events = Array.from({ length: rounds }, (_, i) => (i === 0 ? round : [RETRY, ...round])).flat();
+      const { last } = runFrom(CONFIGURED, INITIALIZED, ...events);
+      pauses.push(Number(/wait retry (\d+)/.exec(last.join())?.[1]));
+    }
+    assert.deepEqual(
+      pauses,
+      [...pauses].sort((a, b) => a - b),
+    );
+    assert.equal(pauses.at(-1), TOKEN_RETRY_MS_MAX);
+    assert.isAtLeast(TOKEN_RETRY_MS_MAX, 15 * 60_000);
+    const refused = [INITIALIZED, ...round, RETRY, ...round];
+    for (const event of [STORED, TYPED_IN]) {
+      const { state, last } = runFrom(CONFIGURED, ...refused, event);
+      assert.include(last, "start-net", event.kind);
+      assert.equal(state.refusals, 0);
+    }
+    assert.equal(runFrom(CONFIGURED, ...refused, CONFIG_START).state.phase, "config");
+    assert.equal(runFrom(CONFIGURED, ...refused, RETRY, NET_UP, CLOUD_UP).state.refusals, 0);
+  });
+
+  it("tells a login that is on its way what the MCU has named anew", () => {
+    for (const events of [[NET_UP], [NET_UP, CLOUD_UP]]) {
+      const { state, last } = runFrom(CONFIGURED, INITIALIZED, ...events, INITIALIZED);
+      assert.deepEqual(last, ["announce", "refresh-cloud"], state.phase);
+    }
+  });
+
+  it("goes to the new host when the settings lead to another one, and nowhere when it is not at a cloud", () => {
+    for (const events of [[NET_UP], [NET_UP, CLOUD_UP]]) {
+      const { state, last } = runFrom(CONFIGURED, INITIALIZED, ...events, PLACE_CHANGED);
+      assert.equal(state.phase, "connecting-cloud");
+      assert.equal(last[0], "stop-cloud");
+      assert.equal(last.at(-1), "start-cloud");
+    }
+    for (const events of [[], [INITIALIZED], [INITIALIZED, CONFIG_START]]) {
+      assert.deepEqual(runFrom(CONFIGURED, ...events, PLACE_CHANGED).last, []);
+    }
   });
 
   it("pauses before it logs in again after a lost session", () => {
@@ -381,6 +428,7 @@ describe("after any sequence of events", () => {
     ...[INITIALIZED, MCU_LOST, CONFIG_START, CONFIG_STOP, CONFIG_RESET, TYPED_IN, { kind: "user-active" }],
     ...[STORED, REMOVED, CONNECT, CONNECT_AGAIN],
     ...[NET_UP, NET_LOST, WRONG_PASSWORD, CLOUD_UP, CLOUD_LOST, CLOUD_ABSENT, NO_DNS, BAD_TOKEN],
+    PLACE_CHANGED,
     ...[TRY_IS_OVER, RETRY, CONFIG_IS_OVER, ERROR_IS_OVER],
   ] as const;
 

@@ -1,7 +1,7 @@
 /** Ferry as a device of a cloud: every call of the MCU about it, on the wire, from boot to data both ways. */
 
 import { assert } from "chai";
-import { Native } from "../host/peers/native-cloud-server.js";
+import { Native, NativeCloudServer } from "../host/peers/native-cloud-server.js";
 import { GROUP_OPEN_MS_MAX } from "../src/cloud/uplink.js";
 import { calls, callsServedBy } from "../src/rpc/catalogue.js";
 import { EVENTS_QUEUED_MAX } from "../src/rpc/outbox.js";
@@ -262,6 +262,38 @@ describe("a device that is set up by its MCU", () => {
     bench.clock.runUntil(() => bench.cloud.online === 1, 60_000, "the login");
   });
 
+  it("tells the cloud the version that the MCU has named while the login was on its way", () => {
+    const bench = booted();
+    bench.cloud.behavior = { ...bench.cloud.behavior, answersLoginAfterMs: 5_000 };
+    bench.provision();
+    bench.mcu.initialize("1.0.0");
+    bench.clock.runUntil(() => bench.cloud.counts.lateLogins === 1, 60_000, "the login on its way");
+    bench.mcu.initialize("2.0.0");
+    assert.equal(bench.cloud.online, 0, "it is still on its way");
+    bench.clock.advance(60_000);
+    const info = bench.cloud.heard(Native.INTERNAL).filter(([kind]) => kind === "mcu");
+    assert.equal(info.at(-1)?.[1], "2.0.0");
+  });
+
+  it("moves to another vendor server at once, and stays when the MCU names the same again", () => {
+    const bench = online();
+    const { clock, cloud, network, mcu } = bench;
+    const vendor = new NativeCloudServer(clock, { tokens: [TOKEN] });
+    network.listen("vendor.example", 443, vendor.accept);
+    assert.isTrue(mcu.call("blynk.setVendorServer", { host: "vendor.example" }).ok);
+    clock.advance(10_000);
+    assert.deepEqual([cloud.online, vendor.online], [0, 1]);
+    for (let restart = 0; restart < 3; restart++) {
+      assert.isTrue(mcu.call("blynk.setVendorServer", { host: "vendor.example" }).ok);
+      clock.advance(10_000);
+    }
+    assert.lengthOf(vendor.logins, 1);
+    assert.isTrue(mcu.call("ferry.setCloud", { host: "vendor.example", port: 0, token: TOKEN }).ok);
+    assert.isTrue(mcu.call("blynk.setVendorServer", { host: "other.example" }).ok);
+    clock.advance(10_000);
+    assert.deepEqual([vendor.online, vendor.logins.length], [1, 1], "the setup's own host counts for more");
+  });
+
   it("says why it is not online", () => {
     const bench = booted();
     bench.mcu.call("ferry.setNetwork", { ssid: HOME.ssid, password: "wrong password" });
@@ -281,6 +313,27 @@ describe("a device that is set up by its MCU", () => {
     assert.equal(bench.mcu.call("blynk.getState", {}).state, CONFIG);
     assert.equal(bench.mcu.call("ferry.getConnection", {}).lastError, 703);
     assert.equal(bench.cloud.counts.refusedLogins, 1);
+  });
+
+  it("asks rarely with a refused token, each device at its own time, and at once when it is told to", () => {
+    const seconds: number[] = [];
+    for (const seed of [1, 2, 3]) {
+      const bench = new OnlineBench({}, seed);
+      bench.goOnline();
+      bench.cloud.behavior = { ...bench.cloud.behavior, tokens: [] };
+      bench.cloud.hangUp();
+      const beganMs = bench.clock.now();
+      bench.clock.runUntil(() => bench.cloud.counts.refusedLogins === 2, 3_600_000, "the second refusal");
+      seconds.push(Math.round((bench.clock.now() - beganMs) / 1000));
+      bench.clock.advance(24 * 3_600_000);
+      const inADay = bench.cloud.counts.refusedLogins;
+      assert.isAtMost(inADay, 100);
+      bench.cloud.behavior = { ...bench.cloud.behavior, tokens: [TOKEN] };
+      assert.isTrue(bench.mcu.call("ferry.connect", {}).ok);
+      bench.clock.advance(20_000);
+      assert.equal(bench.cloud.online, 1);
+    }
+    assert.isAbove(Math.max(...seconds) - Math.min(...seconds), 5, seconds.join());
   });
 
   it("forgets network and cloud on configReset, and everything on factoryReset", () => {
@@ -516,6 +569,16 @@ describe("an offer from the cloud", () => {
       bench.device.restart();
       clock.advance(2_000);
     }
+  });
+
+  it("without a size is not taken, and the cloud hears why", () => {
+    const bench = new OnlineBench({ report: { event: "ota" } });
+    bench.goOnline();
+    bench.cloud.send(Native.INTERNAL, "ota", `http://${FILE_HOST}/f.bin`);
+    bench.clock.advance(10_000);
+    const [, text = ""] = bench.cloud.heard(Native.EVENT_LOG)[0] ?? [];
+    assert.match(text, /not taken: .*its size is 0 bytes, or not named/);
+    assert.equal(bench.count("not-taken"), 1);
   });
 
   it("restarts Ferry when the cloud asks for that, and the MCU is told first", () => {

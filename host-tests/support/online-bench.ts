@@ -32,7 +32,7 @@ export class OnlineBench {
   readonly mcu: McuHost;
   readonly news: NcpNews[] = [];
 
-  constructor(online: Partial<SimOnline> = {}) {
+  constructor(online: Partial<SimOnline> = {}, seed = 1) {
     this.network.listen(CLOUD_HOST, 443, this.cloud.accept);
     this.network.listen(FILE_HOST, 80, this.files.accept);
     this.device = new SimDevice({
@@ -40,6 +40,7 @@ export class OnlineBench {
       uart: this.uart.a,
       network: this.network,
       pins: this.pins,
+      seed,
       online: { air: this.air, defaultHost: CLOUD_HOST, ...online },
       onNews: (news) => this.news.push(news),
     });

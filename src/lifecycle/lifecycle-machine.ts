@@ -10,9 +10,9 @@
  *
  * Invariants: nothing is on the air before the MCU has initialized; new settings become durable only once the cloud has
  * accepted them, so that a typing error never costs a working device its settings; a token that the cloud refuses leads
- * to config, never to a storm of logins; from each phase but idle, connected and online a named wait leads on. Ferry never
- * restarts to get out of an error (Blynk's NCP does): the MCU would lose it for seconds, and nothing would be better.
- * An update of Ferry itself lies over all phases: the MCU then sees OTA_UPGRADE, whatever goes on below.
+ * to config, and when nobody comes to another try, ever more rarely; from each phase but idle, connected and online a
+ * named wait leads on. Ferry never restarts to get out of an error (Blynk's NCP does): the MCU would lose it for seconds,
+ * and nothing would be better. An update of Ferry itself lies over all phases: the MCU then sees OTA_UPGRADE, whatever goes on below.
  */
 
 import { FailureCode } from "../base/failure-code.js";
@@ -31,6 +31,8 @@ import {
   RETRY_GROWTH,
   RETRY_MS_MAX,
   STABLE_MS,
+  TOKEN_RETRY_MS,
+  TOKEN_RETRY_MS_MAX,
   TRIES_MAX,
   type Wait,
 } from "./lifecycle-state.js";
@@ -73,6 +75,8 @@ export function stepLifecycle(state: LifecycleState, event: LifecycleEvent): Lif
       return state.phase === "connected" ? onCloudLost(state) : stay(state);
     case "cloud-absent":
       return state.phase === "connecting-cloud" ? onCloudAbsent(state) : stay(state);
+    case "place-changed":
+      return onPlaceChanged(state);
     case "timeout":
       return onTimeout(state, event.wait);
   }
@@ -86,7 +90,10 @@ function stay(state: LifecycleState): LifecycleStep {
 
 /** An MCU that initializes again has restarted: what is on the air stays, and the MCU hears where it stands. */
 function onInitialized(state: LifecycleState): LifecycleStep {
-  if (state.phase === "connected") return { state, effects: [{ do: "announce" }, { do: "refresh-cloud" }] };
+  // Also a login that is on its way: it has set out with the old version.
+  if (state.phase === "connected" || state.phase === "connecting-cloud") {
+    return { state, effects: [{ do: "announce" }, { do: "refresh-cloud" }] };
+  }
   // Idle with settings: they were stored when nobody waited for them any more.
   const isSettled = state.phase !== "not-initialized" && !(state.phase === "idle" && state.configured);
   if (isSettled) return { state, effects: [{ do: "announce" }] };
@@ -157,8 +164,17 @@ function leaveConfig(state: LifecycleState): LifecycleStep {
     const next = enterIdle(left);
     return { state: next.state, effects: [...counted, ...next.effects] };
   }
-  const next = connect(left);
+  const next = left.refusals > 0 ? waitOutRefusal(left) : connect(left);
   return { state: next.state, effects: [...counted, { do: "close-config" }, ...next.effects] };
+}
+
+/** Nobody has brought another token: the old one may be good again later, and a fleet must not ask for that in step. */
+function waitOutRefusal(state: LifecycleState): LifecycleStep {
+  const ms = pauseMs(TOKEN_RETRY_MS, state.refusals, TOKEN_RETRY_MS_MAX);
+  return {
+    state: { ...state, phase: "connecting-net", netUp: false, tries: 0 },
+    effects: [{ do: "announce" }, { do: "wait", wait: "retry", ms }],
+  };
 }
 
 function enterIdle(state: LifecycleState): LifecycleStep {
@@ -171,7 +187,7 @@ function enterIdle(state: LifecycleState): LifecycleStep {
 /** Forgets network and cloud, and asks for them anew. */
 function onConfigReset(state: LifecycleState): LifecycleStep {
   const { lastError: _, ...rest } = state;
-  const reset: LifecycleState = { ...rest, configured: false, skips: 0 };
+  const reset: LifecycleState = { ...rest, configured: false, skips: 0, refusals: 0 };
   if (state.phase === "not-initialized") return { state: reset, effects: [{ do: "erase-config" }] };
   const next = enterConfig(reset);
   return { state: next.state, effects: [{ do: "erase-config" }, ...next.effects] };
@@ -185,14 +201,15 @@ function onConfigTimeoutSet(state: LifecycleState, seconds: number): LifecycleSt
 }
 
 function onProvisioned(state: LifecycleState): LifecycleStep {
-  if (state.phase === "not-initialized") return stay({ ...state, configWanted: false });
+  if (state.phase === "not-initialized") return stay({ ...state, refusals: 0, configWanted: false });
   // The newer candidate takes the older one's place, so nothing is dropped.
   return connectAnew({ ...state, candidate: false }, true);
 }
 
 /** Without network or token there is nothing to go online with, and somebody has to be able to set them. */
 function onSettingsChanged(before: LifecycleState, configured: boolean): LifecycleStep {
-  const state: LifecycleState = { ...before, configured, configWanted: before.configWanted && !configured };
+  const configWanted = before.configWanted && !configured;
+  const state: LifecycleState = { ...before, configured, refusals: 0, configWanted };
   const isResting = state.phase === "not-initialized" || state.phase === "config" || state.phase === "idle";
   return configured || isResting || state.candidate ? stay(state) : enterConfig(state);
 }
@@ -209,7 +226,7 @@ function onConnectAsked(state: LifecycleState, changed: boolean): LifecycleStep 
 /** With other settings, perhaps for another network. */
 function connectAnew(state: LifecycleState, candidate: boolean): LifecycleStep {
   const stopNet: LifecycleEffect[] = state.netUp ? [{ do: "stop-net" }] : [];
-  const next = connect({ ...state, candidate, netUp: false });
+  const next = connect({ ...state, candidate, netUp: false, refusals: 0 });
   return { state: next.state, effects: [...closingOf(state), ...stopNet, ...next.effects] };
 }
 
@@ -261,7 +278,7 @@ function arrive(state: LifecycleState, wait: LifecycleEffect): LifecycleStep {
   const proven: LifecycleEffect[] = state.candidate ? [{ do: "commit-settings" }, { do: "tell-provisioned" }] : [];
   const counted: LifecycleEffect[] = state.skips === 0 ? [] : [{ do: "store-skips", skips: 0 }];
   return {
-    state: { ...rest, configured: true, candidate: false, skips: 0 },
+    state: { ...rest, configured: true, candidate: false, skips: 0, refusals: 0 },
     effects: [wait, ...proven, ...counted, { do: "announce" }],
   };
 }
@@ -275,18 +292,26 @@ function onCloudLost(state: LifecycleState): LifecycleStep {
   };
 }
 
+/** The settings lead to another host than the one in use. */
+function onPlaceChanged(state: LifecycleState): LifecycleStep {
+  if (state.phase !== "connecting-cloud" && state.phase !== "connected") return stay(state);
+  const next = tryCloud({ ...state, tries: 0 });
+  return { state: next.state, effects: [{ do: "stop-cloud" }, ...next.effects] };
+}
+
 function onTryFailed(before: LifecycleState, code: FailureCode): LifecycleStep {
   const stopped: LifecycleEffect = before.phase === "connecting-net" ? { do: "stop-net" } : { do: "stop-cloud" };
   const state: LifecycleState = { ...before, lastError: code, tries: before.tries + 1 };
   // The person who typed the settings is still there, and a token does not become right by waiting.
-  if (state.candidate || code === FailureCode.TOKEN_INVALID) return enterConfig(state);
+  if (state.candidate) return enterConfig(state);
+  if (code === FailureCode.TOKEN_INVALID) return enterConfig({ ...state, refusals: state.refusals + 1 });
   if (state.tries >= TRIES_MAX) return enterError(state, stopped);
   const firstMs = state.phase === "connecting-net" ? NET_RETRY_MS : CLOUD_RETRY_MS;
   return { state, effects: [stopped, { do: "wait", wait: "retry", ms: pauseMs(firstMs, state.tries) }] };
 }
 
-function pauseMs(firstMs: number, tries: number): number {
-  return Math.min(RETRY_MS_MAX, Math.round(firstMs * RETRY_GROWTH ** (tries - 1)));
+function pauseMs(firstMs: number, tries: number, maxMs = RETRY_MS_MAX): number {
+  return Math.min(maxMs, Math.round(firstMs * RETRY_GROWTH ** (tries - 1)));
 }
 
 function enterError(state: LifecycleState, stopped: LifecycleEffect): LifecycleStep {

@@ -22,6 +22,9 @@ export const NET_RETRY_MS = 3_000;
 export const CLOUD_RETRY_MS = 5_000;
 export const RETRY_MS_MAX = 300_000;
 export const RETRY_GROWTH = 1.7;
+/** The same for a token that was refused, each time after a config that nobody used. Blynk's samples wait so long. */
+export const TOKEN_RETRY_MS = 120_000;
+export const TOKEN_RETRY_MS_MAX = 900_000;
 
 export type Phase =
   | "not-initialized"
@@ -43,6 +46,8 @@ export interface LifecycleState {
   readonly netUp: boolean;
   /** Tries in a row that failed, of the present kind, and sessions that did not last. */
   readonly tries: number;
+  /** Of the token in the settings, in a row. */
+  readonly refusals: number;
   /** Config was asked for before the MCU had initialized. */
   readonly configWanted: boolean;
   /** Somebody is at the setup page. */
@@ -78,6 +83,8 @@ export type LifecycleEvent =
   | { readonly kind: "cloud-lost" }
   /** There is no token, and the product can do without. */
   | { readonly kind: "cloud-absent" }
+  /** The cloud is to be found at another host. */
+  | { readonly kind: "place-changed" }
   | { readonly kind: "timeout"; readonly wait: Wait };
 
 /** At most one of these runs at a time; a new one replaces it, and so does leaving the phase. */
@@ -121,6 +128,7 @@ export function bootState({ configured, skips }: LifecycleMemory): LifecycleStat
     candidate: false,
     netUp: false,
     tries: 0,
+    refusals: 0,
     configWanted: false,
     userActive: false,
     configTimeoutSeconds: CONFIG_TIMEOUT_SECONDS,

@@ -170,6 +170,11 @@ export class Lifecycle {
     this.#handle({ kind: "provisioned" });
   }
 
+  /** See the event of that name. */
+  onPlaceChanged(): void {
+    this.#handle({ kind: "place-changed" });
+  }
+
   /** Networks or token were stored or removed. */
   onSettingsChanged(): void {
     this.#handle({ kind: "settings-changed", configured: this.#options.settings.configured });

@@ -74,7 +74,7 @@ class SetupCalls implements SetupDomain {
   }
 
   setVendorServer(host: string): boolean {
-    return this.#parts.online.settings.saveVendorServer(host) === undefined;
+    return this.#parts.online.setVendorServer(host);
   }
 
   startConfig(): void {

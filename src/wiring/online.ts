@@ -180,6 +180,14 @@ export class Online {
     return this.settings.vendor.server ?? this.#options.connectivity.defaultHost ?? DEFAULT_HOST;
   }
 
+  /** False when it cannot be stored. MCUs repeat it whenever they start: only another host than before is news. */
+  setVendorServer(host: string): boolean {
+    const before = this.#access()?.host;
+    const problem = this.settings.saveVendorServer(host);
+    if (problem === undefined && this.#access()?.host !== before) this.lifecycle.onPlaceChanged();
+    return problem === undefined;
+  }
+
   /** Everything but the images; the restart that has to follow makes a new device of it. */
   factoryReset(): void {
     this.settings.notePlannedBoot();
