@@ -5,8 +5,9 @@ import { Random } from "../host/sim/random.js";
 import { failure } from "../src/base/failure.js";
 import type { FirmwareInfo } from "../src/image/info-tag.js";
 import type { Offer } from "../src/image/offer.js";
-import { IDLE, OFFERS_MAX, stepUpdate, type UpdateEvent, type UpdateState } from "../src/update/update-machine.js";
+import { OFFERS_MAX, stepUpdate } from "../src/update/update-machine.js";
 import { encodeUpdate, recallUpdate } from "../src/update/update-record.js";
+import { IDLE, type UpdateEvent, type UpdateState } from "../src/update/update-state.js";
 
 const OLD: FirmwareInfo = { type: "T", version: "1.0.0", build: "" };
 const NEW: FirmwareInfo = { type: "T", version: "2.0.0", build: "" };

@@ -120,6 +120,7 @@ export class Ncp {
     this.#online?.recallVerdicts();
     this.#selfUpdater?.setActivity(this.#updater.activity);
     this.#selfUpdater?.start();
+    this.#rescueMcu();
   }
 
   /**
@@ -371,10 +372,15 @@ export class Ncp {
     this.#room.forget();
     this.#panel?.endMcuLife();
     this.#link.resetBaud();
-    this.#online?.onMcuLost();
+    this.#online?.onMcuLost({ staysOnline: this.#updater.state.mcuGone === true });
     this.#updater.onMcuLost();
     this.#showState();
     this.#tell({ kind: "mcu-lost" });
+  }
+
+  /** An MCU that did not survive its update needs another image, and without Ferry nobody can bring it one. */
+  #rescueMcu(): void {
+    if (!this.#initialized && this.#updater.state.mcuGone) this.#online?.lifecycle.onMcuGone();
   }
 
   /** An MCU that has not initialized is left alone: a Zephyr host would begin to, for ever. */
@@ -393,6 +399,7 @@ export class Ncp {
 
   #tell(news: NcpNews): void {
     this.#online?.onNews(news);
+    if (news.kind === "verdict") this.#rescueMcu();
     this.#options.onNews?.(news);
   }
 }

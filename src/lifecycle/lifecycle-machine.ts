@@ -8,7 +8,7 @@
  *                          ^  ^______lost______|______lost______|
  *                          '--- error (after many tries, for a while)
  *
- * Invariants: nothing is on the air before the MCU has initialized; new settings become durable only once the cloud has
+ * Invariants: nothing is on the air before the MCU has initialized, unless an update cost the MCU its life; new settings become durable only once the cloud has
  * accepted them, so that a typing error never costs a working device its settings; a token that the cloud refuses leads
  * to config, and when nobody comes to another try, ever more rarely; from each phase but idle, connected and online a
  * named wait leads on. Ferry never restarts to get out of an error (Blynk's NCP does): the MCU would lose it for seconds,
@@ -43,6 +43,8 @@ export function stepLifecycle(state: LifecycleState, event: LifecycleEvent): Lif
       return onInitialized(state);
     case "mcu-lost":
       return onMcuLost(state);
+    case "mcu-gone":
+      return state.phase === "not-initialized" && state.configured ? connect(state) : stay(state);
     case "config-start":
       return state.phase === "not-initialized" ? stay({ ...state, configWanted: true }) : enterConfig(state);
     case "config-stop":

@@ -62,6 +62,8 @@ export interface LifecycleState {
 export type LifecycleEvent =
   | { readonly kind: "initialized" }
   | { readonly kind: "mcu-lost" }
+  /** It will not come by itself: what it needs comes from the cloud. */
+  | { readonly kind: "mcu-gone" }
   | { readonly kind: "config-start" }
   | { readonly kind: "config-stop" }
   | { readonly kind: "config-reset" }

@@ -135,6 +135,11 @@ export class Lifecycle {
     this.#handle({ kind: "mcu-lost" });
   }
 
+  /** See the event of that name. */
+  onMcuGone(): void {
+    this.#handle({ kind: "mcu-gone" });
+  }
+
   startConfig(): void {
     this.#handle({ kind: "config-start" });
   }

@@ -4,9 +4,9 @@ import { isRecord, parseJson } from "../base/json.js";
 import { decodeUtf8, encodeUtf8 } from "../base/utf8.js";
 import { type FirmwareInfo, isFirmwareInfo } from "../image/info-tag.js";
 import { isOffer, type Offer } from "../image/offer.js";
-import { IDLE, type UpdateState } from "./update-machine.js";
 import type { DurableRecord } from "./update-needs.js";
 import { firstPhaseFor, type UpdateRecordPhase } from "./update-recovery.js";
+import { IDLE, type UpdateState } from "./update-state.js";
 import { isVerdict, type Verdict } from "./verdict.js";
 
 interface UpdateRecord {
@@ -16,11 +16,12 @@ interface UpdateRecord {
   readonly phase: UpdateRecordPhase;
   readonly verdict?: Verdict;
   readonly lastGood?: Offer;
+  readonly mcuGone?: true;
 }
 
 /** `undefined` when there is nothing to keep. */
 export function encodeUpdate(state: UpdateState): Uint8Array | undefined {
-  const { offer, previous, tagged, verdict, lastGood } = state;
+  const { offer, previous, tagged, verdict, lastGood, mcuGone } = state;
   if (!offer) return undefined;
   const phase = state.phase === "returning" || state.phase === "ended" ? state.phase : "pending";
   const record: UpdateRecord = {
@@ -30,6 +31,7 @@ export function encodeUpdate(state: UpdateState): Uint8Array | undefined {
     ...(tagged ? { tagged } : {}),
     ...(phase === "ended" && verdict ? { verdict } : {}),
     ...(lastGood ? { lastGood } : {}),
+    ...(mcuGone ? { mcuGone } : {}),
   };
   return encodeUtf8(JSON.stringify(record));
 }
@@ -50,5 +52,6 @@ export function recallUpdate(stored: ReturnType<DurableRecord["read"]>): UpdateS
     ...(isFirmwareInfo(record.tagged) ? { tagged: record.tagged } : {}),
     ...(verdict ? { verdict } : {}),
     ...(isOffer(record.lastGood) ? { lastGood: record.lastGood } : {}),
+    ...(record.mcuGone === true ? { mcuGone: true as const } : {}),
   };
 }

@@ -4,7 +4,7 @@
  */
 
 import { deepFreeze } from "../base/freeze.js";
-import type { Phase } from "./update-machine.js";
+import type { Phase } from "./update-state.js";
 
 /** `unreadable`: whole, and not written by this version of Ferry. */
 export type UpdateFound = "absent" | "damaged" | "unreadable" | UpdateRecordPhase;

@@ -14,15 +14,7 @@ import type { Clock, TimerHandle } from "../ports.js";
 import { findOrPlace } from "./placement.js";
 import type { Activity } from "./self-update-state.js";
 import { Transfer } from "./transfer.js";
-import {
-  type Phase,
-  RETURN_PATIENCE_MS,
-  stepUpdate,
-  type UpdateEffect,
-  type UpdateEvent,
-  type UpdateState,
-  type Wait,
-} from "./update-machine.js";
+import { RETURN_PATIENCE_MS, stepUpdate } from "./update-machine.js";
 import type {
   DurableRecord,
   ImageDigests,
@@ -32,6 +24,7 @@ import type {
   UpdateImages,
 } from "./update-needs.js";
 import { encodeUpdate, recallUpdate } from "./update-record.js";
+import type { Phase, UpdateEffect, UpdateEvent, UpdateState, Wait } from "./update-state.js";
 import type { Verdict } from "./verdict.js";
 
 /** What happens, as it happens: for logs, progress bars and the cloud. */

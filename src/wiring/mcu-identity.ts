@@ -96,10 +96,12 @@ export class McuIdentity {
     return true;
   }
 
+  /** For a login without an MCU, after an update that it did not survive: what it was when it last initialized. */
   identity(ferryVersion: string): CloudIdentity {
-    const { type, version, build, blynkVersion } = this.firmware;
+    const kept = this.template ? undefined : this.#kept.value;
+    const { type, version, build, blynkVersion } = kept ?? this.firmware;
     return {
-      templateId: this.template?.id ?? "",
+      templateId: this.template?.id ?? kept?.templateId ?? "",
       firmwareType: type,
       firmwareVersion: version,
       firmwareBuild: build,

@@ -158,10 +158,11 @@ export class Online {
     this.#narrator.recallVerdicts();
   }
 
-  onMcuLost(): void {
+  /** `staysOnline`: an update may have cost it its life, and the cloud has the next one. */
+  onMcuLost({ staysOnline }: { staysOnline: boolean }): void {
     this.wifi.tests.stop();
     this.pins.clear();
-    this.lifecycle.onMcuLost();
+    if (!staysOnline) this.lifecycle.onMcuLost();
     this.wallClock.onMcuLost();
   }
 

@@ -3,7 +3,7 @@
 import type { Offer } from "../image/offer.js";
 import type { Target } from "../image/target.js";
 import type { SelfPhase } from "../update/self-update-state.js";
-import type { Phase, StagingPhase } from "../update/update-machine.js";
+import type { Phase, StagingPhase } from "../update/update-state.js";
 import type { Verdict } from "../update/verdict.js";
 import type { NcpNews } from "./options.js";
 import type { ReportedDevice, ReportedStep, UpdateReport } from "./update-report.js";
