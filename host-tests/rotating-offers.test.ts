@@ -68,6 +68,8 @@ for (const type of ["", "TMPL0123456789"]) {
       assert.isAtMost(bench.server.requests.length, WHOLE_DOWNLOADS_MAX);
       assert.deepEqual(verdicts(bench), ["succeeded"]);
       assert.match(reasons(bench).at(0) ?? "", /already installed/);
+      const told = bench.cloud.timeline.filter(({ text }) => text.endsWith("accepted"));
+      assert.lengthOf(told, 1, "what is left alone was never accepted");
     });
 
     it("is installed once also when Ferry's power fails between the logins", () => {
