@@ -15,7 +15,7 @@ import { DeviceClock, SimCpu } from "../../host/sim/cpu.js";
 import { makeSocketClass } from "../../host/sim/socket.js";
 import { FailureCode } from "../../src/base/failure-code.js";
 import { NativeCloud } from "../../src/cloud/native/native-cloud.js";
-import { IDENTITY, listenTo } from "../support/cloud-events.js";
+import { listenTo } from "../support/cloud-events.js";
 
 const HOST = "cloud.example";
 const TOKEN = "0123456789abcdefghijklmnopqrstuv";
@@ -68,7 +68,7 @@ describe("The native cloud over real TLS", () => {
     });
     closings.push(() => network.dropConnections());
     const heard: string[] = [];
-    cloud.start({ host: HOST, port, token: TOKEN }, IDENTITY, listenTo(heard));
+    cloud.start({ host: HOST, port, token: TOKEN }, listenTo(heard));
     await clock.run(() => heard.length > 0, ANSWER_MS, "the end of the try");
     return { server, cloud, heard, clock };
   }

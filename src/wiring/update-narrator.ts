@@ -62,7 +62,7 @@ export class UpdateNarrator {
         return this.#onVerdict(news);
       case "self-phase":
         // What may turn out to be the MCU's, and installed already, is accepted when that is known not to be so.
-        if (own.offer && !this.#updates.isOwn(own.offer)) return;
+        if (own.offer && this.#updates.targetOf(own.offer) !== "ncp") return;
         if (news.phase === "queued" || news.phase === "staging") this.#onStep(own, "accepted");
         else if (news.phase === "checking") this.#onStep(own, "downloaded");
         else if (news.phase === "installing") this.#onStep(own, "transferring");
