@@ -253,8 +253,8 @@ describe("the lifecycle of a device with settings", () => {
     assert.equal(pauses.at(-1), TOKEN_RETRY_MS_MAX);
     assert.isAtLeast(TOKEN_RETRY_MS_MAX, 15 * 60_000);
     const refused = [INITIALIZED, ...round, RETRY, ...round];
-    for (const event of [STORED, TYPED_IN]) {
-      const { state, last } = runFrom(CONFIGURED, ...refused, event);
+    for (const event of [CONNECT, TYPED_IN]) {
+      const { state, last } = runFrom(CONFIGURED, ...refused, STORED, event);
       assert.include(last, "start-net", event.kind);
       assert.equal(state.refusals, 0);
     }
