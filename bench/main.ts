@@ -117,8 +117,8 @@ function print(figures: Figures): void {
     }
   }
   for (const [name, value] of Object.entries(figures.native)) rows.push([`native.${name}`, `${round(value, 1)} times`]);
-  const { idleSlots, images, growsWithImageBySlots } = figures.memory;
-  rows.push(["memory.idleSlots", String(idleSlots)]);
+  const { heldSlots, images, growsWithImageBySlots } = figures.memory;
+  for (const [when, slots] of Object.entries(heldSlots)) rows.push([`memory.heldSlots.${when}`, String(slots)]);
   for (const [name, { growthSlots, afterwardsSlots }] of Object.entries(images)) {
     rows.push([`memory.${name}`, `growth ${growthSlots} slots while ferrying, ${afterwardsSlots} afterwards`]);
   }

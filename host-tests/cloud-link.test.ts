@@ -34,17 +34,17 @@ function makeLink(clock: Clock, transport: CloudTransport) {
     uplink,
     access: () => ({ host: HOST, token: TOKEN }),
     isOptional: false,
-    identity: () => ({ ...IDENTITY, firmwareVersion: says.version }),
-    news: {
-      onPin: nothing,
-      onOffer: nothing,
-      onTime: nothing,
-      onLocation: nothing,
-      onMetadata: nothing,
-      onReboot: nothing,
-      onReconfigure: nothing,
+    mcu: {
+      get identity() {
+        return { ...IDENTITY, firmwareVersion: says.version };
+      },
     },
+    pins: { add: nothing },
+    offers: { take: nothing },
+    whereabouts: { onTime: nothing, onLocation: nothing },
     onAccepted: nothing,
+    onReboot: nothing,
+    onReconfigure: nothing,
   });
   const states: string[] = [];
   const events = {

@@ -201,7 +201,7 @@ describe("who the MCU is", () => {
   }
 
   function identity(record: DurableRecord, faults: string[] = []): McuIdentity {
-    return new McuIdentity({ record, onFault: (detail) => faults.push(detail) });
+    return new McuIdentity({ ferryVersion: "0.1.0", record, onFault: (detail) => faults.push(detail) });
   }
 
   it("is kept, whole, and only when it has initialized", () => {

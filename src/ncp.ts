@@ -7,14 +7,13 @@ import { type Crc32, crc32 as crc32InTypeScript } from "./base/crc.js";
 import { messageOf } from "./base/failure.js";
 import { Downloader } from "./download/downloader.js";
 import type { Offer } from "./image/offer.js";
-import { FERRY_FIRMWARE_TYPE } from "./image/target.js";
 import { KeptBaud } from "./mcu/kept-baud.js";
 import { McuLink } from "./mcu/link.js";
 import { Presence } from "./mcu/presence.js";
 import { McuRoom, SAFE_VALUE_BYTES } from "./mcu/room.js";
 import { MCU_CALLS } from "./mcu/service.js";
 import { McuUpdateCalls } from "./mcu/update-calls.js";
-import type { Panel } from "./panel/panel.js";
+import { Panel } from "./panel/panel.js";
 import type { KeyValueDomain } from "./ports.js";
 import { NcpEvent, NcpState } from "./rpc/protocol.js";
 import { ImageStore, type StagedImage } from "./store/image-store.js";
@@ -27,14 +26,12 @@ import { Adoption } from "./wiring/adoption.js";
 import { serveOnline } from "./wiring/mcu-calls.js";
 import { McuCalls } from "./wiring/mcu-domain.js";
 import { McuIdentity, type Template } from "./wiring/mcu-identity.js";
-import { EVENT_BY_WALL_CLOCK, indicationOf, STATE_BY_PHASE } from "./wiring/mcu-words.js";
-import { OfferRouting } from "./wiring/offer-routing.js";
+import { EVENT_BY_GESTURE, EVENT_BY_WALL_CLOCK, indicationOf, STATE_BY_PHASE } from "./wiring/mcu-words.js";
 import { Online } from "./wiring/online.js";
 import { FERRY_VERSION, type NcpCounters, type NcpNews, type NcpOptions } from "./wiring/options.js";
-import { makePanel } from "./wiring/panel.js";
 import { rebootMcu } from "./wiring/reboot-mcu.js";
 import { makeSelfUpdater } from "./wiring/self-update.js";
-import { viewOf } from "./wiring/update-narrator.js";
+import { UpdateDesk } from "./wiring/update-desk.js";
 
 export { ADOPTION_GRACE_MS, ADOPTION_MS } from "./wiring/adoption.js";
 export { FERRY_VERSION, type NcpCounters, type NcpNews, type NcpOptions } from "./wiring/options.js";
@@ -55,25 +52,25 @@ export class Ncp {
   readonly #images: ImageStore;
   readonly #updater: Updater<StagedImage>;
   readonly #selfUpdater: SelfUpdater<StagedImage> | undefined;
-  readonly #routing: OfferRouting;
   readonly #online: Online | undefined;
   readonly #panel: Panel | undefined;
   readonly #mcu: McuIdentity;
+  readonly #desk: UpdateDesk;
+  readonly #onFault = (detail: string) => this.#tell({ kind: "fault", detail });
   readonly #adoption: Adoption;
   #initialized = false;
 
   /** Starts at once: takes up what the last life left and listens to the MCU. */
   constructor(options: NcpOptions) {
     this.#options = options;
-    const { clock } = options;
+    const { clock, version = FERRY_VERSION } = options;
     const crc32 = options.crc32 ?? crc32InTypeScript;
     const domain = options.keyValue.open({ path: KEY_VALUE_DOMAIN, format: "buffer" });
     const recordOf = (name: string) => new RecordSlot({ domain, name, crc32 });
     const { root: directory, ...sizeAndSlot } = options.storage;
     this.#images = new ImageStore({ directory, ...sizeAndSlot, domain, crc32 });
-    const onFault = (detail: string) => this.#tell({ kind: "fault", detail });
-    this.#mcu = new McuIdentity({ record: recordOf("mcu"), onFault });
-    this.#link = this.#makeLink(domain, onFault);
+    this.#mcu = new McuIdentity({ ferryVersion: version, record: recordOf("mcu"), onFault: this.#onFault });
+    this.#link = this.#makeLink(domain);
     this.#room = new McuRoom(this.#link.session);
     this.#presence = new Presence({
       clock,
@@ -92,7 +89,6 @@ export class Ncp {
       objectionTo: (offer, sha256) => this.#online?.offers.objectionTo(offer, sha256),
       onNews: (news) => this.#tell(news),
     });
-    const { version = FERRY_VERSION } = options;
     const parts = { version, crc32, recordOf, images: this.#images, updater: this.#updater };
     this.#selfUpdater = makeSelfUpdater(options, parts, {
       announce: () => this.#announce(),
@@ -102,13 +98,13 @@ export class Ncp {
       onNotTaken: (offer, reason) => this.#online?.onNotTaken(offer, reason),
       onNews: (news) => this.#tell(news),
     });
-    this.#routing = new OfferRouting({
-      images: this.#images,
+    this.#desk = new UpdateDesk({
       updater: this.#updater,
       selfUpdater: this.#selfUpdater,
-      ownType: options.selfUpdate?.firmwareType ?? FERRY_FIRMWARE_TYPE,
-      ownVersion: version,
-      mcuFirmware: () => this.#mcu.firmware,
+      mcu: this.#mcu,
+      version,
+      ownType: options.selfUpdate?.firmwareType,
+      images: this.#images,
       isDoubtful: (offer) => this.#online?.offers.isDoubtful(offer) ?? false,
     });
     this.#panel = this.#makePanel();
@@ -129,7 +125,7 @@ export class Ncp {
    * Says why not, or nothing when it was taken.
    */
   offer(offer: Offer, { force = false }: { force?: boolean } = {}): string | undefined {
-    return this.#routing.take(offer, force);
+    return this.#desk.take(offer, force);
   }
 
   /** The cloud has accepted a login: one of the proofs that a new build of Ferry is any good. */
@@ -175,19 +171,19 @@ export class Ncp {
     this.#link.close();
   }
 
-  #makeLink(domain: KeyValueDomain, onFault: (detail: string) => void): McuLink {
+  #makeLink(domain: KeyValueDomain): McuLink {
     const { clock, serial, Wire, initialBaud, system } = this.#options;
     return new McuLink({
       clock,
       serial,
       ...(Wire ? { Wire } : {}),
       ...(initialBaud ? { initialBaud } : {}),
-      keptBaud: new KeptBaud({ domain, onFault }),
+      keptBaud: new KeptBaud({ domain, onFault: this.#onFault }),
       isWarmStart: resetCauseOf(system.resetReason?.() ?? "unknown") === "Ferry",
       onBaud: (baud) => this.#tell({ kind: "baud", baud }),
       onHeard: () => this.#onHeard(),
       onIdle: () => this.#online?.pins.pump(),
-      onFault: (call, error) => onFault(`${call}: ${messageOf(error)}`),
+      onFault: (call, error) => this.#onFault(`${call}: ${messageOf(error)}`),
     });
   }
 
@@ -204,15 +200,16 @@ export class Ncp {
       restart: () => this.#restart(),
       onInitialized: (template) => this.#onInitialized(template),
     });
-    session.serve(MCU_CALLS, mcuCalls);
     const online = this.#online;
-    if (!online) return;
-    const factoryReset = () => {
-      online.factoryReset();
-      this.#selfUpdater?.onFactoryReset();
-      this.#restartByOwnWill();
-    };
-    serveOnline(session, { online, room: this.#room, panel: this.#panel, ncp: this, factoryReset });
+    if (online) {
+      const factoryReset = () => {
+        online.factoryReset();
+        this.#selfUpdater?.onFactoryReset();
+        this.#restartByOwnWill();
+      };
+      serveOnline(session, { online, room: this.#room, panel: this.#panel, ncp: this, factoryReset });
+    }
+    session.serve(MCU_CALLS, mcuCalls); // last, for pings are among them
   }
 
   #makeAdoption(): Adoption {
@@ -232,27 +229,30 @@ export class Ncp {
   #makePanel(): Panel | undefined {
     const { clock, panel } = this.#options;
     if (!panel) return undefined;
-    return makePanel(clock, panel, {
-      tellEvent: (event) => this.#tellEvent(event),
+    return new Panel({
+      ...panel,
+      clock,
+      onGesture: (gesture) => {
+        this.#tellEvent(EVENT_BY_GESTURE[gesture]);
+        this.#tell({ kind: "gesture", gesture });
+      },
       onResetConfig: () => this.#online?.lifecycle.resetConfig(),
-      onNews: (news) => this.#tell(news),
+      onRefused: this.#onFault,
     });
   }
 
   #makeOnline(crc32: Crc32, record: (name: string) => RecordSlot): Online | undefined {
-    const { clock, connectivity, random, network, version = FERRY_VERSION } = this.#options;
+    const { clock, connectivity, random, network } = this.#options;
     if (!connectivity) return undefined;
     const { session } = this.#link;
-    const routing = this.#routing;
     return new Online({
       clock,
       crc32,
-      random: () => random(),
+      random,
       record,
       connectivity,
       network,
-      identity: () => this.#mcu.identity(version),
-      templateName: () => this.#mcu.template?.name,
+      mcu: this.#mcu,
       pins: {
         mayDeliver: () => this.#initialized && session.canNotifySoon && this.#mcuListens,
         valueBytesMax: () => this.#room.valueBytesMax,
@@ -262,8 +262,8 @@ export class Ncp {
       announce: () => this.#announce(),
       onWallClock: (event) => this.#tellEvent(EVENT_BY_WALL_CLOCK[event]),
       onProvisioned: () => this.#tellEvent(NcpEvent.PROVISIONED),
-      offers: routing,
-      updates: viewOf(this.#updater, this.#selfUpdater, (offer) => routing.targetOf(offer)),
+      offers: this.#desk,
+      updates: this.#desk,
       isProving: () => this.#selfUpdater?.isProving ?? false,
       onCloudAccepted: () => this.onCloudAccepted(),
       onRebootAsked: () => this.#restartBoth(),

@@ -12,7 +12,7 @@ import { buildProgram, bundleGuest, findSdk, SDK_VERSION, type Sdk } from "./sdk
 import { HOST, runSuitesOnLinux, serverTls } from "./suites.js";
 import { makeSilentCase, makeTlsCases, type TlsCase } from "./tls-scenarios.js";
 import { runUpdate } from "./update.js";
-import type { HeapFigures } from "./update-protocol.js";
+import type { HeapFigures, UpdateReport } from "./update-protocol.js";
 
 const MEBIBYTE = 1 << 20;
 const SMALL_UPDATE = Object.freeze({ imageBytes: 1 << 16, sampleEveryMs: 20 });
@@ -38,6 +38,8 @@ export interface LinuxReport {
   readonly update: {
     readonly imageBytes: number;
     readonly durationMs: number;
+    readonly own: HeapFigures;
+    readonly started: HeapFigures;
     readonly heap: HeapFigures;
   };
   /** Absent on a computer without mbedTLS. */
@@ -123,19 +125,22 @@ async function checkUpdate(
   program: string,
   title: string,
   options: { imageBytes: number; sampleEveryMs?: number; authority?: CertificateAuthority },
-): Promise<{ heap: HeapFigures; durationMs: number } | undefined> {
+): Promise<(Pick<UpdateReport, "own" | "started" | "heap"> & { durationMs: number }) | undefined> {
   const run = await runUpdate({ program, ...options });
   const { report, verdict, end, durationMs } = run;
   for (const violation of run.violations) fail(`${title}: ${violation}`);
   if (!run.delivered) fail(`${title}: ${report?.refusal ?? JSON.stringify(verdict ?? end)}`);
   if (!report) return undefined;
-  const { heap } = report;
+  const { own, started, heap } = report;
   const { heap: slots, chunk, stack } = creationOfEsp32();
   if (heap.slotsReserved > slots.initial || heap.chunkBytesReserved > chunk.initial)
     fail(`${title}: the heap has grown`);
   const used = `${heap.slots} of ${slots.initial} slots, ${heap.chunkBytes} of ${chunk.initial} chunk bytes`;
   say(`${title}: ${used}, ${heap.stackSlots} of ${stack} stack slots, ${(durationMs / 1000).toFixed(1)} s`);
-  return { heap, durationMs };
+  say(
+    `  of these ${own.slots} and ${own.chunkBytes} before Ferry starts, ${started.slots} and ${started.chunkBytes} after`,
+  );
+  return { own, started, heap, durationMs };
 }
 
 async function check(sdk: Sdk): Promise<LinuxReport> {
@@ -150,7 +155,13 @@ async function check(sdk: Sdk): Promise<LinuxReport> {
   const large = await checkUpdate(updateProgram, "update of 1 MiB", { imageBytes: MEBIBYTE });
   const small = await checkUpdate(updateProgram, "update of 64 KiB, heap looked at all the time", SMALL_UPDATE);
   if (!large || !small) throw new Error(failures.join("\n"));
-  const update = { imageBytes: MEBIBYTE, durationMs: large.durationMs, heap: small.heap };
+  const update = {
+    imageBytes: MEBIBYTE,
+    durationMs: large.durationMs,
+    own: small.own,
+    started: small.started,
+    heap: small.heap,
+  };
   const tls = sdk.hasTls ? await checkAllOfTls(suitesProgram, updateProgram) : undefined;
   if (!tls) say("TLS: not checked, for mbedTLS is not on this computer (Debian: libmbedtls-dev)");
   return { sdk: sdk.version, suites, update, ...(tls ? { tls } : {}), failures };

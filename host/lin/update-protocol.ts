@@ -21,6 +21,10 @@ export type UpdateRequest =
 export interface UpdateReport {
   /** What Ferry was refused with, when its own offer() said no. */
   readonly refusal?: string;
+  /** In use before Ferry was constructed: the engine's, the ports', and this test's own. */
+  readonly own: HeapFigures;
+  /** In use when Ferry has been constructed. */
+  readonly started: HeapFigures;
   /** The most that was in use after a collection, over all samples and at the end. */
   readonly heap: HeapFigures;
   readonly longestTurnUs: number;

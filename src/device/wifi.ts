@@ -46,104 +46,132 @@ export function makeWifiClasses(parts: WifiParts): WifiClasses {
   return { Wifi: makeStationClass(parts), AccessPoint: makeAccessPointClass(parts) };
 }
 
-function makeStationClass({ Wifi: Sdk, radio, onUp }: WifiParts): WifiClass {
-  return class DeviceWifi implements Wifi {
-    readonly #wifi: SdkWifi;
-    #nameServers: readonly string[] = [];
-
-    constructor({ onChanged }: { onChanged(property: "connection" | "address"): void }) {
-      this.#wifi = new Sdk({
-        onChanged: (property) => {
-          const isUp = this.#wifi.connection >= UP;
-          if (isUp) this.#setNameServers();
-          onChanged(property);
-          if (isUp) onUp?.();
-        },
-      });
-    }
-
-    get connection() {
-      return this.#wifi.connection;
-    }
-
-    get address() {
-      return this.#wifi.address;
-    }
-
-    get MAC() {
-      return this.#wifi.MAC;
-    }
-
-    get SSID() {
-      return this.#wifi.SSID;
-    }
-
-    get BSSID() {
-      return this.#wifi.BSSID;
-    }
-
-    get RSSI() {
-      return this.#wifi.RSSI;
-    }
-
-    get channel() {
-      return this.#wifi.channel;
-    }
-
-    get reason() {
-      return radio.reason;
-    }
-
-    connect(options: Parameters<Wifi["connect"]>[0]) {
-      radio.forgetReason();
-      this.#wifi.connect(options);
-    }
-
-    disconnect() {
-      this.#wifi.disconnect();
-    }
-
-    scan(options: Parameters<Wifi["scan"]>[0]) {
-      this.#wifi.scan(options);
-    }
-
-    configure({ static: fixed }: { static: WifiAddress | false }) {
-      this.#nameServers = fixed ? fixed.nameServers : [];
-      if (!fixed) return this.#wifi.configure({ static: false });
-      const { address, mask, gateway } = fixed;
-      this.#wifi.configure({ static: { address, mask, gateway } });
-    }
-
-    close() {
-      this.#wifi.close();
-    }
-
-    #setNameServers(): void {
-      for (const [index, address] of this.#nameServers.entries()) radio.setNameServer(index, address);
+/** What follows is made for each chip's parts by a subclass of a few lines: the classes themselves lie in flash. */
+function makeStationClass(parts: WifiParts): WifiClass {
+  return class extends DeviceWifi {
+    constructor({ onChanged }: StationEvents) {
+      super(parts, onChanged);
     }
   };
 }
 
-function makeAccessPointClass({ Wifi: Sdk, radio }: WifiParts): AccessPointClass {
-  let isOnAir = false;
-  return class DeviceAccessPoint implements AccessPoint {
-    #isOpen = true;
-
-    constructor({ ssid, password = "", channel }: AccessPointOptions) {
-      if (isOnAir) throw new Error("in use");
-      if (!(channel >= 1 && channel <= CHANNEL_MAX)) throw new RangeError("invalid channel");
-      if (ssid === "" || ssid.length > SSID_BYTES_MAX) throw new RangeError("invalid ssid");
-      if (password !== "" && password.length < PASSWORD_CHARACTERS_MIN) throw new RangeError("password too short");
-      new Sdk({ onChanged: () => {} }).close(); // starts the driver, unless it runs
-      radio.openAccessPoint(ssid, password, channel);
-      isOnAir = true;
-    }
-
-    close() {
-      if (!this.#isOpen) return;
-      this.#isOpen = false;
-      isOnAir = false;
-      radio.closeAccessPoint();
+function makeAccessPointClass(parts: WifiParts): AccessPointClass {
+  const air = { isTaken: false };
+  return class extends DeviceAccessPoint {
+    constructor(options: AccessPointOptions) {
+      super(parts, air, options);
     }
   };
+}
+
+interface StationEvents {
+  onChanged(property: "connection" | "address"): void;
+}
+
+class DeviceWifi implements Wifi {
+  readonly #radio: Radio;
+  readonly #wifi: SdkWifi;
+  #nameServers: readonly string[] = [];
+
+  constructor({ Wifi: Sdk, radio, onUp }: WifiParts, onChanged: StationEvents["onChanged"]) {
+    this.#radio = radio;
+    this.#wifi = new Sdk({
+      onChanged: (property) => {
+        const isUp = this.#wifi.connection >= UP;
+        if (isUp) this.#setNameServers();
+        onChanged(property);
+        if (isUp) onUp?.();
+      },
+    });
+  }
+
+  get connection() {
+    return this.#wifi.connection;
+  }
+
+  get address() {
+    return this.#wifi.address;
+  }
+
+  get MAC() {
+    return this.#wifi.MAC;
+  }
+
+  get SSID() {
+    return this.#wifi.SSID;
+  }
+
+  get BSSID() {
+    return this.#wifi.BSSID;
+  }
+
+  get RSSI() {
+    return this.#wifi.RSSI;
+  }
+
+  get channel() {
+    return this.#wifi.channel;
+  }
+
+  get reason() {
+    return this.#radio.reason;
+  }
+
+  connect(options: Parameters<Wifi["connect"]>[0]) {
+    this.#radio.forgetReason();
+    this.#wifi.connect(options);
+  }
+
+  disconnect() {
+    this.#wifi.disconnect();
+  }
+
+  scan(options: Parameters<Wifi["scan"]>[0]) {
+    this.#wifi.scan(options);
+  }
+
+  configure({ static: fixed }: { static: WifiAddress | false }) {
+    this.#nameServers = fixed ? fixed.nameServers : [];
+    if (!fixed) return this.#wifi.configure({ static: false });
+    const { address, mask, gateway } = fixed;
+    this.#wifi.configure({ static: { address, mask, gateway } });
+  }
+
+  close() {
+    this.#wifi.close();
+  }
+
+  #setNameServers(): void {
+    for (const [index, address] of this.#nameServers.entries()) this.#radio.setNameServer(index, address);
+  }
+}
+
+/** There is one radio. */
+interface Air {
+  isTaken: boolean;
+}
+
+class DeviceAccessPoint implements AccessPoint {
+  readonly #radio: Radio;
+  readonly #air: Air;
+  #isOpen = true;
+
+  constructor({ Wifi: Sdk, radio }: WifiParts, air: Air, { ssid, password = "", channel }: AccessPointOptions) {
+    this.#radio = radio;
+    this.#air = air;
+    if (air.isTaken) throw new Error("in use");
+    if (!(channel >= 1 && channel <= CHANNEL_MAX)) throw new RangeError("invalid channel");
+    if (ssid === "" || ssid.length > SSID_BYTES_MAX) throw new RangeError("invalid ssid");
+    if (password !== "" && password.length < PASSWORD_CHARACTERS_MIN) throw new RangeError("password too short");
+    new Sdk({ onChanged: () => {} }).close(); // starts the driver, unless it runs
+    radio.openAccessPoint(ssid, password, channel);
+    air.isTaken = true;
+  }
+
+  close() {
+    if (!this.#isOpen) return;
+    this.#isOpen = false;
+    this.#air.isTaken = false;
+    this.#radio.closeAccessPoint();
+  }
 }

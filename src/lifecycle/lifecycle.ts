@@ -84,6 +84,8 @@ export interface LifecycleOptions {
   cloud: LifecycleCloud;
   setup: LifecycleSetup;
   settings: LifecycleSettings;
+  /** Networks and token are gone, and the rest of the configuration should go with them. */
+  onConfigErased(): void;
   /** Tells the MCU. */
   announce(): void;
   /** The first login with new settings. */
@@ -248,7 +250,8 @@ export class Lifecycle {
       case "drop-candidate":
         return settings.dropCandidate();
       case "erase-config":
-        return settings.eraseConfig();
+        settings.eraseConfig();
+        return this.#options.onConfigErased();
       case "store-skips":
         return settings.storeSkips(effect.skips);
       case "tell-provisioned":

@@ -11,6 +11,7 @@
  * reported too, and costs only what was to be written.
  */
 
+import { deepFreeze } from "../base/freeze.js";
 import { toHex } from "../base/hex.js";
 import { problemOf } from "./fields.js";
 import {
@@ -60,6 +61,18 @@ export interface Candidate {
   readonly cloud: CloudAccess;
 }
 
+/** Here, so that they lie in flash. */
+const CODECS = deepFreeze({
+  networks: { encode: encodeNetworks, decode: decodeNetworks },
+  order: { encode: (ids: Uint8Array) => ids, decode: (ids: Uint8Array) => ids },
+  cloud: codecOf<CloudAccess>(CLOUD_FIELDS),
+  location: codecOf<StoredLocation>(LOCATION_FIELDS),
+  vendor: codecOf<Vendor>(VENDOR_FIELDS),
+  counts: codecOf<Counts>(COUNTS_FIELDS),
+  identity: codecOf<Identity>(IDENTITY_FIELDS),
+  reset: codecOf<PendingReset>(RESET_FIELDS),
+});
+
 const NO_COUNTS: Counts = Object.freeze({ boots: 0, plannedBoots: 0, configSkips: 0 });
 
 export class Settings {
@@ -81,14 +94,14 @@ export class Settings {
   /** Reads everything, ends a reset that was cut short, and counts this boot. */
   constructor(options: SettingsOptions) {
     this.#options = options;
-    this.#networks = this.#open("set.networks", { encode: encodeNetworks, decode: decodeNetworks });
-    this.#order = this.#open("set.order", { encode: (ids) => ids, decode: (ids) => ids });
-    this.#cloud = this.#open("set.cloud", codecOf(CLOUD_FIELDS));
-    this.#location = this.#open("set.location", codecOf(LOCATION_FIELDS));
-    this.#vendor = this.#open("set.vendor", codecOf(VENDOR_FIELDS));
-    this.#counts = this.#open("set.counts", codecOf(COUNTS_FIELDS));
-    this.#identity = this.#open("set.identity", codecOf(IDENTITY_FIELDS));
-    this.#mark = this.#open("set.reset", codecOf(RESET_FIELDS));
+    this.#networks = this.#open("set.networks", CODECS.networks);
+    this.#order = this.#open("set.order", CODECS.order);
+    this.#cloud = this.#open("set.cloud", CODECS.cloud);
+    this.#location = this.#open("set.location", CODECS.location);
+    this.#vendor = this.#open("set.vendor", CODECS.vendor);
+    this.#counts = this.#open("set.counts", CODECS.counts);
+    this.#identity = this.#open("set.identity", CODECS.identity);
+    this.#mark = this.#open("set.reset", CODECS.reset);
     this.#resetScope = this.#mark.value?.scope;
     this.#report("the reset has not ended", this.#finishReset());
     this.#reportDamage();

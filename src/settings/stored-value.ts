@@ -21,7 +21,8 @@ export interface ValueCodec<V> {
 }
 
 export function codecOf<T extends object>(table: FieldTable<T>): ValueCodec<T> {
-  return { encode: (value) => encodeFields(table, value), decode: (body) => decodeFields(table, body) };
+  const fields = table; // what functions in flash take from around them must be constant, and a parameter is not
+  return { encode: (value) => encodeFields(fields, value), decode: (body) => decodeFields(fields, body) };
 }
 
 export class StoredValue<V> {

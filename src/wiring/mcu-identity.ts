@@ -45,9 +45,12 @@ const MCU_FIELDS = deepFreeze<FieldTable<KeptMcu>>({
   blynkVersion: { tag: 6, ...TEXT },
 });
 
+const MCU_CODEC = deepFreeze(codecOf(MCU_FIELDS));
+
 const UNNAMED: McuFirmware = Object.freeze({ type: "", version: "", build: "", blynkVersion: "" });
 
 export interface McuIdentityOptions {
+  ferryVersion: string;
   record: DurableRecord;
   onFault(detail: string): void;
 }
@@ -61,7 +64,7 @@ export class McuIdentity {
 
   constructor(options: McuIdentityOptions) {
     this.#options = options;
-    this.#kept = new StoredValue({ record: options.record, codec: codecOf(MCU_FIELDS) });
+    this.#kept = new StoredValue({ record: options.record, codec: MCU_CODEC });
   }
 
   get firmware(): McuFirmware {
@@ -97,7 +100,7 @@ export class McuIdentity {
   }
 
   /** For a login without an MCU, after an update that it did not survive: what it was when it last initialized. */
-  identity(ferryVersion: string): CloudIdentity {
+  get identity(): CloudIdentity {
     const kept = this.template ? undefined : this.#kept.value;
     const { type, version, build, blynkVersion } = kept ?? this.firmware;
     return {
@@ -106,7 +109,7 @@ export class McuIdentity {
       firmwareVersion: version,
       firmwareBuild: build,
       blynkVersion,
-      ferryVersion,
+      ferryVersion: this.#options.ferryVersion,
     };
   }
 }

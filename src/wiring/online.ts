@@ -15,11 +15,9 @@ import { Lifecycle, type LifecycleSetup } from "../lifecycle/lifecycle.js";
 import type { Phase } from "../lifecycle/lifecycle-state.js";
 import type { Clock } from "../ports.js";
 import { DEFAULT_VENDOR, deviceSuffix, hotspotName } from "../provision/hotspot-name.js";
-import { problemOf } from "../settings/fields.js";
 import type { Network } from "../settings/networks.js";
 import { Settings } from "../settings/settings.js";
 import type { DurableRecord } from "../settings/stored-value.js";
-import { LOCATION_FIELDS } from "../settings/values.js";
 import { WallClock, type WallClockEvent } from "../time/wall-clock.js";
 import { CloudLink } from "./cloud-link.js";
 import type { ConnectivityOptions } from "./connectivity.js";
@@ -30,6 +28,7 @@ import { type OfferDesk, StandingOffers } from "./standing-offers.js";
 import { UpdateNarrator, type UpdatesInView } from "./update-narrator.js";
 import { UpdateReport } from "./update-report.js";
 import { VendorPoll } from "./vendor-poll.js";
+import { Whereabouts } from "./whereabouts.js";
 import { Wifi, type WifiPorts } from "./wifi.js";
 
 /** Where Blynk's devices log in unless somebody said otherwise. */
@@ -45,8 +44,7 @@ export interface OnlineOptions {
   /** For the poll. */
   network: HttpPorts;
   /** What the MCU has named of itself. */
-  identity(): CloudIdentity;
-  templateName(): string | undefined;
+  mcu: { readonly identity: CloudIdentity; readonly template: { readonly name: string } | undefined };
   pins: PinChangesOptions;
   /** Tells the MCU the state. */
   announce(): void;
@@ -64,6 +62,8 @@ export interface OnlineOptions {
   onNews(news: NcpNews): void;
 }
 
+/** Any server of the default cloud will do: the factory's test is of the way there. */
+const TEST_PORT = 443;
 const NO_SETUP: LifecycleSetup = Object.freeze({ open() {}, close() {} });
 
 export class Online {
@@ -80,14 +80,15 @@ export class Online {
   readonly #options: OnlineOptions;
   readonly #report: UpdateReport;
   readonly #narrator: UpdateNarrator;
+  readonly #onFault = (detail: string) => this.#options.onNews({ kind: "fault", detail });
 
   constructor(options: OnlineOptions) {
     this.#options = options;
     const { clock, connectivity, record, updates } = options;
-    const onFault = (detail: string) => this.#onFault(detail);
+    const onFault = this.#onFault;
     this.settings = new Settings({
       record,
-      random: () => options.random(),
+      random: options.random,
       isTokenOptional: connectivity.poll !== undefined,
       onFault,
     });
@@ -95,7 +96,7 @@ export class Online {
     this.wallClock = new WallClock({
       clock,
       location: this.settings.location,
-      onEvent: (event) => options.onWallClock(event),
+      onEvent: options.onWallClock,
       ...(connectivity.rtc ? { rtc: connectivity.rtc } : {}),
     });
     this.uplink = new Uplink({
@@ -105,6 +106,15 @@ export class Online {
       wallTimeMs: () => this.wallClock.unixMs,
     });
     this.pins = new PinChanges(options.pins);
+    this.offers = new StandingOffers({
+      clock,
+      crc32: options.crc32,
+      record: record("offers"),
+      desk: options.offers,
+      updates,
+      onNotTaken: (offer, reason) => this.onNotTaken(offer, reason),
+      onFault,
+    });
     const cloud = this.#makeCloudLink(connectivity.cloud);
     this.#report = new UpdateReport({
       clock,
@@ -115,15 +125,6 @@ export class Online {
       onFault,
     });
     this.#narrator = new UpdateNarrator(this.#report, updates);
-    this.offers = new StandingOffers({
-      clock,
-      crc32: options.crc32,
-      record: record("offers"),
-      desk: options.offers,
-      updates,
-      onNotTaken: (offer, reason) => this.onNotTaken(offer, reason),
-      onFault,
-    });
     connectivity.date?.listen((unixMs) => this.wallClock.setNetworkTime(unixMs));
     this.wifi = this.#makeWifi(connectivity.wifi);
     const hasCloud = () => this.settings.cloud !== undefined;
@@ -168,12 +169,12 @@ export class Online {
 
   /** `undefined` before the MCU has named its template, and while the radio has not told what makes the name unique. */
   get hotspotName(): string | undefined {
-    const templateName = this.#options.templateName();
+    const { template } = this.#options.mcu;
     const address = this.wifi.macBytes;
-    if (templateName === undefined || !address) return undefined;
+    if (!template || !address) return undefined;
     const vendor = this.settings.vendor.prefix ?? DEFAULT_VENDOR;
     const suffix = deviceSuffix(address, this.#options.crc32);
-    return hotspotName({ vendor, templateName, suffix });
+    return hotspotName({ vendor, templateName: template.name, suffix });
   }
 
   /** Where factory tests and logins go without settings that say otherwise. */
@@ -227,20 +228,19 @@ export class Online {
       clock: this.#options.clock,
       networks: () => settings.networks,
       onJoined: (ssid) => settings.noteNetworkUsed(ssid),
-      defaultHost: () => this.defaultHost,
+      server: () => ({ host: this.defaultHost, port: TEST_PORT }),
       // Only a device at the factory: a customer's must not lose its network to a test.
-      mayTest: () => this.lifecycle.initialized && !this.lifecycle.configured,
-      hotspotName: () => this.hotspotName,
+      isAllowed: () => this.lifecycle.initialized && !this.lifecycle.configured,
+      accessPointName: () => this.hotspotName ?? "Ferry",
     });
   }
 
   #makeLifecycle(cloud: CloudLink): Lifecycle {
     const { clock, random, connectivity, announce, onProvisioned, onPhase } = this.#options;
-    const { settings, wallClock } = this;
     return new Lifecycle({
       clock,
-      random: () => random(),
-      net: this.poll ? this.poll.alongWith(this.wifi.net) : this.wifi.net,
+      random,
+      net: this.poll ? this.poll.alongWith(this.wifi) : this.wifi,
       cloud: new PortalWatch({
         clock,
         socket: connectivity.wifi.socket,
@@ -248,87 +248,38 @@ export class Online {
         host: () => this.#access()?.host,
       }),
       setup: connectivity.setup ?? NO_SETUP,
-      settings: {
-        get configured() {
-          return settings.configured;
-        },
-        get revision() {
-          return settings.revision;
-        },
-        get skips() {
-          return settings.skips;
-        },
-        storeSkips: (skips) => settings.storeSkips(skips),
-        commit: () => settings.commit(),
-        dropCandidate: () => settings.dropCandidate(),
-        eraseConfig: () => {
-          settings.eraseConfig();
-          this.#storeFirst(connectivity.firstNetwork);
-          wallClock.setLocation(undefined);
-        },
+      settings: this.settings,
+      onConfigErased: () => {
+        this.#storeFirst(connectivity.firstNetwork);
+        this.wallClock.setLocation(undefined);
       },
-      announce: () => announce(),
-      onProvisioned: () => onProvisioned(),
-      onPhase: (phase, lastError) => onPhase(phase, lastError),
+      announce,
+      onProvisioned,
+      onPhase,
     });
   }
 
   #makeCloudLink(transport: CloudTransport): CloudLink {
-    const { clock, identity, onCloudAccepted, onRebootAsked } = this.#options;
+    const { clock, mcu, onCloudAccepted, onRebootAsked } = this.#options;
+    const { uplink, pins, offers, settings, wallClock } = this;
     return new CloudLink({
       clock,
       transport,
-      uplink: this.uplink,
+      uplink,
       access: () => this.#access(),
       isOptional: this.#options.connectivity.poll !== undefined,
-      identity: () => identity(),
-      onAccepted: () => onCloudAccepted(),
-      news: {
-        onPin: (vpin, value) => this.pins.add(vpin, value),
-        onOffer: (offer) => this.offers.take(offer),
-        onTime: ({ timeMs, zoneName, posixTz }) => {
-          if (timeMs !== undefined) this.wallClock.setCloudTime(timeMs);
-          if (zoneName !== undefined || posixTz !== undefined) this.#learnLocation({ olsonId: zoneName, posixTz });
-        },
-        onLocation: (latitude, longitude) => this.#learnLocation({ latitude, longitude }),
-        onMetadata: () => {}, // for Edgent's own settings; no call of the protocol takes it to the MCU
-        onReboot: () => onRebootAsked(),
-        onReconfigure: () => this.lifecycle.startConfig(),
-      },
+      mcu,
+      pins,
+      offers,
+      whereabouts: new Whereabouts({ settings, wallClock, onFault: this.#onFault }),
+      onAccepted: onCloudAccepted,
+      onReboot: onRebootAsked,
+      onReconfigure: () => this.lifecycle.startConfig(),
     });
   }
 
   #access(): CloudAccess | undefined {
     const { cloud } = this.settings;
     return cloud && { ...cloud, host: cloud.host ?? this.defaultHost };
-  }
-
-  /**
-   * Kept before it is used: the MCU may ask for it in the next life. The cloud tells it in parts, and one that has no
-   * room must not cost the others.
-   */
-  #learnLocation(part: {
-    latitude?: string;
-    longitude?: string;
-    olsonId?: string | undefined;
-    posixTz?: string | undefined;
-  }): void {
-    const known = this.wallClock.readLocation();
-    const location = {
-      latitude: part.latitude ?? known.latitude,
-      longitude: part.longitude ?? known.longitude,
-      olsonId: part.olsonId ?? known.olsonId,
-      posixTz: part.posixTz ?? known.posixTz,
-    };
-    const flaw = problemOf(LOCATION_FIELDS, location);
-    if (flaw) return this.#onFault(`the cloud's location is not used: ${flaw}`);
-    const problem = this.settings.saveLocation(location);
-    if (problem) this.#onFault(`the location was not stored: ${problem}`);
-    const wrong = this.wallClock.setLocation(location);
-    if (wrong) this.#onFault(`the cloud's time zone ${wrong}`);
-  }
-
-  #onFault(detail: string): void {
-    this.#options.onNews({ kind: "fault", detail });
   }
 }

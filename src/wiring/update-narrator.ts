@@ -24,22 +24,6 @@ export interface UpdatesInView {
   targetOf(offer: Offer): Target | undefined;
 }
 
-export function viewOf(
-  mcu: { readonly state: UpdateInView },
-  own: { readonly state: UpdateInView } | undefined,
-  targetOf: (offer: Offer) => Target | undefined,
-): UpdatesInView {
-  return {
-    get mcu() {
-      return mcu.state;
-    },
-    get own() {
-      return own?.state ?? {};
-    },
-    targetOf,
-  };
-}
-
 export class UpdateNarrator {
   readonly #report: UpdateReport;
   readonly #updates: UpdatesInView;

@@ -37,7 +37,7 @@ export const DEFAULT_USER = "device";
 export const TOPIC_PREFIX_LENGTH_MAX = 64;
 
 const INFO = "info/mcu";
-const TIME_QUESTIONS = ["get/utc/all/json", "get/loc/all"] as const;
+const TIME_QUESTIONS = Object.freeze(["get/utc/all/json", "get/loc/all"] as const);
 const NOTHING = new Uint8Array(0);
 
 export interface MqttCloudOptions {

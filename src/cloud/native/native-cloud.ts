@@ -13,6 +13,7 @@
  */
 
 import { FailureCode } from "../../base/failure-code.js";
+import { deepFreeze } from "../../base/freeze.js";
 import type { Clock, Io, SocketClass, SocketProblem, TimerHandle } from "../../ports.js";
 import type { CloudAccess, CloudEvents, CloudIdentity, CloudTransport } from "../cloud.js";
 import { Downlink, type DownlinkCounters } from "./downlink.js";
@@ -34,12 +35,12 @@ export const PING_ANSWER_MS = 6_000;
 export const REDIRECTS_MAX = 3;
 
 const LOGIN_ID = 1;
-const TIME_QUESTIONS = [
+const TIME_QUESTIONS = deepFreeze([
   ["utc", "time"],
   ["utc", "tz_name"],
   ["utc", "tz_rule"],
   ["loc", "all"],
-] as const;
+] as const);
 
 export interface NativeCloudOptions {
   clock: Clock;
