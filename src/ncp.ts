@@ -29,20 +29,15 @@ import { McuIdentity, type Template } from "./wiring/mcu-identity.js";
 import { EVENT_BY_GESTURE, EVENT_BY_WALL_CLOCK, indicationOf, STATE_BY_PHASE } from "./wiring/mcu-words.js";
 import { Online } from "./wiring/online.js";
 import { FERRY_VERSION, type NcpCounters, type NcpNews, type NcpOptions } from "./wiring/options.js";
-import { rebootMcu } from "./wiring/reboot-mcu.js";
+import { Restarts } from "./wiring/restarts.js";
 import { makeSelfUpdater } from "./wiring/self-update.js";
 import { UpdateDesk } from "./wiring/update-desk.js";
 
 export { ADOPTION_GRACE_MS, ADOPTION_MS } from "./wiring/adoption.js";
 export { FERRY_VERSION, type NcpCounters, type NcpNews, type NcpOptions } from "./wiring/options.js";
+export { REBOOT_NOTICE_MS } from "./wiring/restarts.js";
 
 const KEY_VALUE_DOMAIN = "ferry";
-
-/**
- * From the notice of a restart to the restart. Zephyr hosts with a reset pin use it 1 s after the notice: were Ferry's
- * new build up by then, that reset would cost it the one boot that it has to prove itself.
- */
-export const REBOOT_NOTICE_MS = 1_500;
 
 export class Ncp {
   readonly #options: NcpOptions;
@@ -58,6 +53,7 @@ export class Ncp {
   readonly #desk: UpdateDesk;
   readonly #onFault = (detail: string) => this.#tell({ kind: "fault", detail });
   readonly #adoption: Adoption;
+  readonly #restarts: Restarts;
   #initialized = false;
 
   /** Starts at once: takes up what the last life left and listens to the MCU. */
@@ -92,7 +88,7 @@ export class Ncp {
     const parts = { version, crc32, recordOf, images: this.#images, updater: this.#updater };
     this.#selfUpdater = makeSelfUpdater(options, parts, {
       announce: () => this.#announce(),
-      restart: (how) => this.#restartByOwnWill(how),
+      restart: (how) => this.#restarts.byOwnWill(how),
       askMcu: () => this.#pingMcu({ onSilence: () => this.#link.tryOtherBaud() }),
       objectionTo: (offer, sha256) => this.#online?.offers.objectionTo(offer, sha256),
       onNotTaken: (offer, reason) => this.#online?.onNotTaken(offer, reason),
@@ -109,6 +105,7 @@ export class Ncp {
     });
     this.#panel = this.#makePanel();
     this.#online = this.#makeOnline(crc32, recordOf);
+    this.#restarts = this.#makeRestarts();
     this.#serve(version);
     this.#adoption = this.#makeAdoption();
     this.#adoption.begin();
@@ -197,7 +194,7 @@ export class Ncp {
       mcu: this.#mcu,
       updater: this.#updater,
       panel: this.#panel,
-      restart: () => this.#restart(),
+      restart: () => this.#restarts.forMcu(),
       onInitialized: (template) => this.#onInitialized(template),
     });
     const online = this.#online;
@@ -205,7 +202,7 @@ export class Ncp {
       const factoryReset = () => {
         online.factoryReset();
         this.#selfUpdater?.onFactoryReset();
-        this.#restartByOwnWill();
+        this.#restarts.byOwnWill();
       };
       serveOnline(session, { online, room: this.#room, panel: this.#panel, ncp: this, factoryReset });
     }
@@ -223,6 +220,25 @@ export class Ncp {
       },
       search: () => this.#searchMcu(),
       onAdopted: () => this.#onAdopted(),
+    });
+  }
+
+  #makeRestarts(): Restarts {
+    const { clock, system } = this.#options;
+    return new Restarts({
+      clock,
+      system,
+      link: this.#link,
+      online: this.#online,
+      isProving: () => this.#selfUpdater?.isProving ?? false,
+      hasMcu: () => this.#initialized,
+      mcuMayBeSilent: () => this.#updater.mcuMayBeSilent,
+      tellMcu: () => this.#tellEvent(NcpEvent.NCP_REBOOTING),
+      beginAnew: () => {
+        this.#presence.stop();
+        this.#onMcuLost();
+        this.#online?.restart();
+      },
     });
   }
 
@@ -266,7 +282,7 @@ export class Ncp {
       updates: this.#desk,
       isProving: () => this.#selfUpdater?.isProving ?? false,
       onCloudAccepted: () => this.onCloudAccepted(),
-      onRebootAsked: () => this.#restartBoth(),
+      onRebootAsked: () => this.#restarts.ofBoth(),
       onPhase: (_, lastError) => this.#tell({ kind: "state", state: this.state, ...(lastError ? { lastError } : {}) }),
       onNews: (news) => this.#tell(news),
     });
@@ -330,37 +346,6 @@ export class Ncp {
       ping.forget();
       if (kind === "timeout") onSilence();
       else this.#selfUpdater?.onMcuAnswered();
-    });
-  }
-
-  /**
-   * The MCU wants a fresh NCP, as some Zephyr hosts do whenever they start. A build that has not proved itself yet would
-   * not come back from a reset: it only does as if, which an MCU cannot tell.
-   */
-  #restart(): void {
-    if (!this.#selfUpdater?.isProving) return this.#options.system.restart();
-    this.#presence.stop();
-    this.#onMcuLost();
-    this.#online?.restart();
-  }
-
-  /** "The device" is both of them. An MCU in the middle of an update is left alone, and so is one that cannot do it. */
-  #restartBoth(): void {
-    const { session } = this.#link;
-    if (!this.#initialized || this.#updater.mcuMayBeSilent) return this.#restartByOwnWill();
-    rebootMcu(session, () => this.#restartByOwnWill());
-  }
-
-  /** A restart that the MCU has not asked for: unless silently, it is told, and initializes again within seconds. */
-  #restartByOwnWill({ silently = false } = {}): void {
-    const { clock, system } = this.#options;
-    this.#online?.settings.notePlannedBoot();
-    this.#link.session.refuseOwed(); // else the notice would wait for these answers, and never leave
-    if (!silently) this.#tellEvent(NcpEvent.NCP_REBOOTING);
-    if (this.#selfUpdater?.isProving) return this.#link.afterDrain(() => this.#restart());
-    this.#link.afterDrain(() => {
-      this.#link.close(); // an MCU that comes back meanwhile must not find this life
-      clock.set(() => system.restart(), this.#initialized && !silently ? REBOOT_NOTICE_MS : 0);
     });
   }
 
