@@ -6,6 +6,8 @@
 
 #include "wire-frame.h"
 
+#include "strict.h"
+
 void xs_ferry_crc32(xsMachine *the)
 {
 	void *bytes;

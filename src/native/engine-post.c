@@ -4,11 +4,14 @@
 
 #if defined(ESP_PLATFORM)
 
-#include "xsPlatform.h"
 #include "xsmc.h"
 #include "xsHost.h"
 
+#include <string.h>
+
 #include "builtinCommon.h"
+
+#include "strict.h"
 
 /* A message carries a pointer's size of content without an allocation (xsHost.c), besides its refcon. */
 typedef struct {
@@ -21,7 +24,7 @@ static void onMessage(void *machine, void *refcon, uint8_t *message, uint16_t le
 
 	if (length != sizeof(content))
 		return;
-	c_memcpy(&content, message, sizeof(content));
+	memcpy(&content, message, sizeof(content));
 	(*content.deliver)(machine, refcon);
 }
 

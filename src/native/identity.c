@@ -16,6 +16,8 @@
 #include "mc.xs.h"
 #include "mc.defines.h"
 
+#include "strict.h"
+
 #define TAG_MARKER "blnkinf\0"
 #define TAG_VERSION TAG_MARKER "ncp\0"
 #define TAG_TYPE TAG_VERSION MODDEF_FERRY_VERSION "\0" "fw-type\0"

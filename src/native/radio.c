@@ -19,6 +19,8 @@
 #include "esp_netif.h"
 #include "esp_wifi.h"
 
+#include "strict.h"
+
 enum {
 	CLIENTS_MAX = 4,
 	BEACON_INTERVAL = 100,

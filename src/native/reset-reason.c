@@ -6,6 +6,8 @@
 
 #include "esp_system.h"
 
+#include "strict.h"
+
 void xs_ferry_resetReason(xsMachine *the)
 {
 	xsmcSetInteger(xsResult, (xsIntegerValue)esp_reset_reason());

@@ -13,6 +13,8 @@
 #include "app_update/include/esp_ota_ops.h"
 #include "esp_partition.h"
 
+#include "strict.h"
+
 static void throwOnError(xsMachine *the, const char *call, esp_err_t error)
 {
 	if (ESP_OK != error)

@@ -13,6 +13,8 @@
 #include "esp_pthread.h"
 #endif
 
+#include "strict.h"
+
 enum {
 	/* How late the thread may see that the engine writes or closes, while it waits for the network. */
 	LOOK_MS = 20,

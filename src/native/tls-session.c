@@ -14,9 +14,16 @@
 #include "lwip/sockets.h"
 #include "esp_crt_bundle.h"
 /* lwIP's own, whatever sdkconfig leaves of ESP-IDF's file descriptors: these are sockets. */
-#define fcntl lwip_fcntl
 #define close lwip_close
+#define connect lwip_connect
+#define fcntl lwip_fcntl
+#define getsockopt lwip_getsockopt
+#define inet_pton lwip_inet_pton
+#define recv lwip_recv
 #define select lwip_select
+#define send lwip_send
+#define setsockopt lwip_setsockopt
+#define socket lwip_socket
 #else
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
@@ -33,6 +40,8 @@
 #if MBEDTLS_VERSION_MAJOR < 4
 #include "mbedtls/psa_util.h"
 #endif
+
+#include "strict.h"
 #if MBEDTLS_VERSION_MAJOR < 3
 #define MBEDTLS_PRIVATE(member) member
 #endif

@@ -14,6 +14,8 @@
 
 #include "tls-connection.h"
 
+#include "strict.h"
+
 typedef struct {
 	TlsConnection *connection;
 	xsSlot obj;

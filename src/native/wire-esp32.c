@@ -16,7 +16,6 @@
 
 #if defined(ESP_PLATFORM)
 
-#include "xsPlatform.h"
 #include "xsmc.h"
 #include "xsHost.h"
 
@@ -35,6 +34,8 @@
 #include "soc/interrupts.h"
 
 #include "wire-line.h"
+
+#include "strict.h"
 
 enum {
 	/* The receive interrupt comes when so many bytes wait, or the line was silent for so many bytes' time. */

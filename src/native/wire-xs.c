@@ -23,6 +23,8 @@
 #include "wire-core.h"
 #include "wire-platform.h"
 
+#include "strict.h"
+
 enum {
 	/* Told to the engine besides the events of the core: all has left the UART. */
 	DRAINED = 8,
@@ -207,7 +209,7 @@ static void deliver(void *machine, void *refcon)
 {
 	xsMachine *the = machine;
 	Wire *wire = refcon;
-	int left = NEWS_PER_TURN;
+	volatile int left = NEWS_PER_TURN; /* xsBeginHost is a setjmp */
 	int mustWake;
 
 	if (!wire->port) { /* closed meanwhile, and there is one thread */
