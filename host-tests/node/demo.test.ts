@@ -207,7 +207,7 @@ describe("The demo", () => {
     });
 
     it("survives a cut when the MCU has just taken the image", async () => {
-      const { exitCode, stdout } = await run(file, "--cut", String(operations - 3));
+      const { exitCode, stdout } = await run(file, "--cut", String(operations - 4)); // four records tell of its return
       assert.strictEqual(exitCode, 0);
       assert.match(stdout, /the MCU has taken the image.*\n.*power {2}FAILS/);
       assert.match(stdout, /download 100000 bytes in 1 request\n/);
