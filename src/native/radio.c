@@ -37,6 +37,9 @@ static void throwOnError(xsMachine *the, const char *call, esp_err_t error)
 
 static void onDisconnected(void *arg, esp_event_base_t base, int32_t id, void *data)
 {
+	(void)arg;
+	(void)base;
+	(void)id;
 	gReason = ((wifi_event_sta_disconnected_t *)data)->reason;
 }
 

@@ -72,11 +72,16 @@ struct WirePort {
 
 /* ---- the interrupt ----------------------------------------------------------------------------------------------- */
 
-/* What the ring has no room for stays in the FIFO, and the interrupt off, until the task has read something. */
+/*
+ * What the ring has no room for stays in the FIFO, and the interrupt off, until the task has read something. It is
+ * cleared first: what comes while the FIFO is emptied raises it again, and does not wait there for the next byte.
+ */
 WIRE_LINE_INLINE void receive(WirePort *port)
 {
-	uint32_t waiting = uart_ll_get_rxfifo_len(port->registers);
+	uint32_t waiting;
 
+	uart_ll_clr_intsts_mask(port->registers, RECEIVE_INTERRUPTS);
+	waiting = uart_ll_get_rxfifo_len(port->registers);
 	while (waiting && wireLineHasRoom(&port->line)) {
 		uint8_t byte;
 		uart_ll_read_rxfifo(port->registers, &byte, 1);
@@ -85,7 +90,6 @@ WIRE_LINE_INLINE void receive(WirePort *port)
 	}
 	if (waiting)
 		uart_ll_disable_intr_mask(port->registers, RECEIVE_INTERRUPTS);
-	uart_ll_clr_intsts_mask(port->registers, RECEIVE_INTERRUPTS);
 }
 
 /* The interrupt stays on as long as there is more to come. */
@@ -370,9 +374,15 @@ void wirePortSend(WirePort *port, const uint8_t *bytes, size_t count)
 		wirePortWake(port);
 }
 
+/* Under the mux: the interrupt may be about to fetch the last byte, on the other core. */
 size_t wirePortUnsent(WirePort *port)
 {
-	return port->line.frameLeft;
+	size_t unsent;
+
+	portENTER_CRITICAL(&port->mux);
+	unsent = port->line.frameLeft;
+	portEXIT_CRITICAL(&port->mux);
+	return unsent;
 }
 
 int wirePortHasDrained(WirePort *port)
@@ -401,6 +411,7 @@ int wirePortSetBaud(WirePort *port, uint32_t baud)
 	portENTER_CRITICAL(&port->mux);
 	uart_ll_rxfifo_rst(port->registers);
 	wireLineReset(&port->line);
+	uart_ll_ena_intr_mask(port->registers, RECEIVE_INTERRUPTS); /* a full ring had it off, and nobody reads an empty one */
 	portEXIT_CRITICAL(&port->mux);
 	return isDone;
 }
