@@ -5,6 +5,7 @@ import {
   findForeignGlobals,
   findLongFile,
   findModuleState,
+  findRegularExpressions,
   findSkippedTests,
   findUnfinished,
 } from "./language-rules.js";
@@ -177,6 +178,24 @@ describe("The rules of the house", () => {
       ["src/main.ts", "f(Math.random);"],
       ["host/node/serial.ts", "setTimeout(() => {}, 1);"],
       ["host-tests/node/xs.test.ts", "async () => {};"],
+    ],
+  );
+
+  itHolds(
+    "Device code has no regular expressions",
+    findRegularExpressions,
+    [
+      ["src/base/host.ts", "const LABEL = /^[a-z]+$/;", "has a regular expression: /^[a-z]+$/"],
+      ["src/main.ts", 'f(text.split(/,/g), "/a/");', "has a regular expression: /,/g"],
+      ["src/native/tls.ts", 'new RegExp("a");', "has a regular expression: RegExp"],
+      ["src/base/host.ts", "function f(a: RegExp) {}", "has a regular expression: RegExp"],
+      ["src/base/host.ts", 'text.match("a");', "has a regular expression: text.match"],
+      ["src/base/host.ts", 'text.search("a");', "has a regular expression: text.search"],
+    ],
+    [
+      ["src/base/host.ts", 'const a = b / c / d; text.split("/a/").join(); text.replaceAll("/", ""); // /a/'],
+      ["src/store/partition-csv.ts", "const NUMBER = /^[0-9]+$/;"],
+      ["host/sim/clock.ts", "/a/.test(text);"],
     ],
   );
 

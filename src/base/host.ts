@@ -3,18 +3,22 @@
  * international letters are no host's name; IPv6 addresses are none that Ferry's sockets take.
  */
 
+import { isDecimal, isPlain } from "./text.js";
+
 /** RFC 1035, 2.3.4. */
 export const HOST_LENGTH_MAX = 253;
-
-/** Hyphens at its ends are judged apart: XS miscounts a bounded repetition inside of an optional group. */
-const LABEL = /^[0-9a-z-]{1,63}$/i;
+const LABEL_LENGTH_MAX = 63;
 
 export function isHost(text: string): boolean {
   if (text.length > HOST_LENGTH_MAX) return false;
   const labels = text.split(".");
-  if (!labels.every((label) => LABEL.test(label) && !label.startsWith("-") && !label.endsWith("-"))) return false;
+  if (!labels.every(isLabel)) return false;
   // A top-level domain has a letter: the rest are addresses, or mistyped ones.
-  return !/^\d+$/.test(labels.at(-1) ?? "") || parseIpv4(text) !== undefined;
+  return !isDecimal(labels.at(-1) ?? "", LABEL_LENGTH_MAX) || parseIpv4(text) !== undefined;
+}
+
+function isLabel(text: string): boolean {
+  return isPlain(text, "-", LABEL_LENGTH_MAX) && !text.startsWith("-") && !text.endsWith("-");
 }
 
 /** Four decimal numbers without leading zeros, which some read as octal. */

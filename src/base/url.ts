@@ -1,5 +1,7 @@
 /** The little of URLs that fetching a file needs: the device has no URL class. Never throws. */
 
+import { cutAt, firstOf, isDecimal } from "./text.js";
+
 /** Bounds the records that keep a URL. */
 export const URL_LENGTH_MAX = 512;
 /** With it and three names of 64 letters, an offer still fits an MCU whose buffer has 256 bytes. */
@@ -27,9 +29,9 @@ export function parseUrl(url: string): ParsedUrl | string {
   const authority = rest.slice(0, pathStart);
   if (authority.includes("@")) return "carries a user name, which is not supported";
   if (authority.includes("[")) return `names an IPv6 address, which is not supported: "${url}"`;
-  const colon = authority.indexOf(":");
-  const host = (colon < 0 ? authority : authority.slice(0, colon)).toLowerCase();
-  const port = colon < 0 ? (secure ? 443 : 80) : parsePort(authority.slice(colon + 1));
+  const [name, portText] = cutAt(authority, ":");
+  const host = name.toLowerCase();
+  const port = portText === undefined ? (secure ? 443 : 80) : parsePort(portText);
   if (!host) return `names no host: "${url}"`;
   if (port === undefined) return `has a bad port: "${url}"`;
   const target = rest.slice(pathStart);
@@ -72,15 +74,8 @@ function withoutDotSegments(path: string): string {
   return `/${kept.join("/")}${isFolder ? "/" : ""}`;
 }
 
-/** Where the first of these characters stands, or the length of the text. */
-function firstOf(text: string, characters: string): number {
-  for (let i = 0; i < text.length; i++) if (characters.includes(text.charAt(i))) return i;
-  return text.length;
-}
-
 function parsePort(text: string): number | undefined {
-  if (text.length === 0 || text.length > 5) return undefined;
-  for (let i = 0; i < text.length; i++) if (text.charAt(i) < "0" || text.charAt(i) > "9") return undefined;
+  if (!isDecimal(text, 5)) return undefined;
   const port = Number(text);
   return port >= 1 && port <= 65535 ? port : undefined;
 }

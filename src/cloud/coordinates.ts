@@ -3,11 +3,11 @@
  * what the settings and the MCU have room for; 7 decimals are a centimetre.
  */
 
+import { cutAt, isDecimal } from "../base/text.js";
+
 export const COORDINATE_DECIMALS_MAX = 7;
 const LATITUDE_MAX = 90;
 const LONGITUDE_MAX = 180;
-/** Doubles close to 0 come with an exponent: "1.0E-4". */
-const DEGREES = /^[+-]?\d{1,3}(?:\.(\d{1,20}))?(e[+-]?\d{1,2})?$/i;
 
 export interface Coordinates {
   readonly latitude: string;
@@ -23,8 +23,19 @@ export function coordinatesFrom(latitude: string, longitude: string): Coordinate
 
 /** As it was written where that is short enough. */
 function degreesFrom(text: string, max: number): string | undefined {
-  const [written, decimals = "", exponent = ""] = DEGREES.exec(text.trim()) ?? [];
-  if (written === undefined || Math.abs(Number(written)) > max) return undefined;
-  const isShort = decimals.length <= COORDINATE_DECIMALS_MAX && exponent === "";
+  const written = text.trim();
+  // Doubles close to 0 come with an exponent: "1.0E-4".
+  const [mantissa, exponent] = cutAt(written.toLowerCase(), "e");
+  const [whole, decimals] = cutAt(withoutSign(mantissa), ".");
+  const isNumber =
+    isDecimal(whole, 3) &&
+    (decimals === undefined || isDecimal(decimals, 20)) &&
+    (exponent === undefined || isDecimal(withoutSign(exponent), 2));
+  if (!isNumber || Math.abs(Number(written)) > max) return undefined;
+  const isShort = (decimals ?? "").length <= COORDINATE_DECIMALS_MAX && exponent === undefined;
   return isShort ? written : Number(written).toFixed(COORDINATE_DECIMALS_MAX);
+}
+
+function withoutSign(text: string): string {
+  return text.startsWith("-") || text.startsWith("+") ? text.slice(1) : text;
 }

@@ -11,6 +11,7 @@
 
 import { deepFreeze } from "../base/freeze.js";
 import { isHost } from "../base/host.js";
+import { isDecimal, isPlain } from "../base/text.js";
 import { parseUrl } from "../base/url.js";
 import { parseUpdateKey, type UpdateKey } from "./update-key.js";
 
@@ -113,7 +114,7 @@ const INTERVAL_MINUTES_MAX = 7 * 24 * 60;
 const MAC_PLACE = "{mac}";
 const MAC_LETTERS = 12;
 /** See cloud/mqtt/mqtt-cloud.ts, which takes no other. */
-const TOPIC_PREFIX = /^[A-Za-z0-9_./-]{0,64}$/;
+const TOPIC_PREFIX_LENGTH_MAX = 64;
 /** What the ESP32's UART divides its clock down to, and up to. */
 const BAUD_MIN = 1_200;
 const BAUD_MAX = 5_000_000;
@@ -228,7 +229,7 @@ function problemOf(value: unknown, rule: Rule): string | undefined {
     case "url":
       return urlProblem(value);
     case "prefix":
-      return typeof value === "string" && TOPIC_PREFIX.test(forDevice(value, () => undefined))
+      return typeof value === "string" && isTopicPrefix(forDevice(value, () => undefined))
         ? undefined
         : `must be a text of 0 to 64 of A-Z a-z 0-9 _ . - / and ${MAC_PLACE}`;
     case "names":
@@ -255,6 +256,10 @@ function urlProblem(value: unknown): string | undefined {
   return typeof parsed === "string" ? `must be a URL: it ${parsed}` : undefined;
 }
 
+function isTopicPrefix(text: string): boolean {
+  return text === "" || isPlain(text, "_./-", TOPIC_PREFIX_LENGTH_MAX);
+}
+
 function isServer(value: unknown, { mayBeEmpty }: { mayBeEmpty: boolean }): boolean {
   return typeof value === "string" && (value === "" ? mayBeEmpty : isHost(value));
 }
@@ -262,6 +267,6 @@ function isServer(value: unknown, { mayBeEmpty }: { mayBeEmpty: boolean }): bool
 function isNames(value: unknown, { max, length }: { max: number; length: number }): boolean {
   if (!isObject(value)) return false;
   return Object.entries(value).every(
-    ([key, name]) => /^\d{1,5}$/.test(key) && Number(key) <= max && isText(name, { min: 1, max: length }),
+    ([key, name]) => isDecimal(key, 5) && Number(key) <= max && isText(name, { min: 1, max: length }),
   );
 }

@@ -4,6 +4,7 @@
  * refused.
  */
 
+import { beginsLike, cutAt, isDecimal, isHexadecimal } from "../base/text.js";
 import { decodeUtf8 } from "../base/utf8.js";
 
 /** The beginning of any line; of a header that is longer, the value is not used. */
@@ -14,9 +15,10 @@ export const HEAD_BYTES_MAX = 16_384;
 const LF = 0x0a;
 const CR = 0x0d;
 /** Sizes are below 2^53 then, and chunks below 2^28. */
-const LENGTH = /^\d{1,15}$/;
-const CHUNK_SIZE = /^([0-9a-f]{1,7})\s*(;|$)/i;
-const STATUS_LINE = /^HTTP\/1\.\d (\d{3})( |$)/;
+const LENGTH_DIGITS_MAX = 15;
+const CHUNK_DIGITS_MAX = 7;
+const STATUS_LINE = "HTTP/1.# ###";
+const STATUS_AT = 9;
 
 export interface Line {
   readonly text: string;
@@ -71,9 +73,10 @@ export class ResponseHead {
   }
 
   #takeStatus(text: string): "more" | { readonly problem: string } {
-    const status = STATUS_LINE.exec(text)?.[1];
-    if (status === undefined) return { problem: "the server does not answer in HTTP" };
-    this.status = Number(status);
+    const end = text.charAt(STATUS_LINE.length);
+    if (!beginsLike(text, STATUS_LINE) || (end !== "" && end !== " "))
+      return { problem: "the server does not answer in HTTP" };
+    this.status = Number(text.slice(STATUS_AT, STATUS_LINE.length));
     return "more";
   }
 
@@ -95,7 +98,7 @@ export class ResponseHead {
   }
 
   #takeLength(value: string): "more" | { readonly problem: string } {
-    if (!LENGTH.test(value)) return { problem: `the server announces a length of "${value}"` };
+    if (!isDecimal(value, LENGTH_DIGITS_MAX)) return { problem: `the server announces a length of "${value}"` };
     if (this.bodyLength !== "chunked") this.bodyLength = Number(value);
     return "more";
   }
@@ -103,6 +106,6 @@ export class ResponseHead {
 
 /** The size that a chunk's first line tells; `undefined` where it tells none. */
 export function chunkSizeOf({ text, isCut }: Line): number | undefined {
-  const digits = isCut ? undefined : CHUNK_SIZE.exec(text)?.[1];
-  return digits === undefined ? undefined : Number.parseInt(digits, 16);
+  const digits = cutAt(text, ";")[0].trimEnd();
+  return !isCut && isHexadecimal(digits, CHUNK_DIGITS_MAX) ? Number.parseInt(digits, 16) : undefined;
 }

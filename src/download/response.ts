@@ -7,6 +7,7 @@
 
 import { fromBase64 } from "../base/base64.js";
 import { fromHex, toHex } from "../base/hex.js";
+import { beginsAnyCase, isDecimal } from "../base/text.js";
 
 /** What was asked for. */
 export interface Asked {
@@ -184,12 +185,10 @@ function parseContentRange(
 
 /** Names of range units know no case (RFC 9110, 14.1). */
 function namesBytes(contentRange: string): boolean {
-  return contentRange.slice(0, 6).toLowerCase() === "bytes ";
+  return beginsAnyCase(contentRange, "bytes ");
 }
 
 function parseCount(text: string): number | undefined {
   const digits = text.trim();
-  if (digits.length === 0 || digits.length > 12) return undefined;
-  for (let i = 0; i < digits.length; i++) if (digits.charAt(i) < "0" || digits.charAt(i) > "9") return undefined;
-  return Number(digits);
+  return isDecimal(digits, 12) ? Number(digits) : undefined;
 }

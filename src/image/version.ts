@@ -8,6 +8,8 @@
  * count. Anything else has no order: it is neither newer nor older.
  */
 
+import { cutAt, isDecimal, isPlain } from "../base/text.js";
+
 const NUMBERS_MAX = 8;
 const DIGITS_MAX = 9;
 
@@ -44,10 +46,9 @@ function compareWords(left: readonly string[], right: readonly string[]): number
 }
 
 function parse(text: string): Version | undefined {
-  const plain = text.split("+")[0] as string;
-  const hyphen = plain.indexOf("-");
-  const numbers = (hyphen < 0 ? plain : plain.slice(0, hyphen)).split(".");
-  const words = hyphen < 0 ? [] : plain.slice(hyphen + 1).split(".");
+  const [core, suffix] = cutAt(cutAt(text, "+")[0], "-");
+  const numbers = core.split(".");
+  const words = suffix?.split(".") ?? [];
   if (numbers[0]?.startsWith("v")) numbers[0] = numbers[0].slice(1);
   const values = numbers.map(parseNumber);
   if (values.length > NUMBERS_MAX || values.includes(undefined) || !words.every(isWord)) return undefined;
@@ -55,9 +56,9 @@ function parse(text: string): Version | undefined {
 }
 
 function parseNumber(text: string): number | undefined {
-  return /^\d+$/.test(text) && text.length <= DIGITS_MAX ? Number(text) : undefined;
+  return isDecimal(text, DIGITS_MAX) ? Number(text) : undefined;
 }
 
 function isWord(text: string): boolean {
-  return /^[0-9A-Za-z-]+$/.test(text);
+  return isPlain(text, "-", text.length);
 }

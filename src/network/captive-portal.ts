@@ -10,6 +10,7 @@
  * answer, CHECK_MS in all; nothing of it leads anywhere else. Memory is taken for the time of the check alone.
  */
 
+import { beginsAnyCase, beginsLike, firstOf, runEnd, SPACES } from "../base/text.js";
 import { decodeUtf8, encodeUtf8 } from "../base/utf8.js";
 import type { Clock, Io, Socket, SocketClass, TimerHandle } from "../ports.js";
 
@@ -20,6 +21,11 @@ export const ANSWER_BYTES_MAX = 1_024;
 /** What operators of servers see in their logs. */
 export const CHECK_PATH = "/ferry-portal-check";
 const HTTP_PORT = 80;
+const STATUS_LINE = "HTTP/1.# ###";
+const STATUS_AT = 9;
+const LOCATION = "location:";
+const SCHEMES: readonly string[] = Object.freeze(["http://", "https://"]);
+const HOST_ENDS = `/:?#${SPACES}`;
 
 export interface CaptivePortalCheckOptions {
   clock: Clock;
@@ -95,12 +101,27 @@ export class CaptivePortalCheck {
 
 /** `head`: of an HTTP response to the check, or its beginning. */
 export function isAnswerOfPortal(head: string, host: string): boolean {
-  const status = /^HTTP\/1\.\d (\d{3})/.exec(head)?.[1];
+  const status = beginsLike(head, STATUS_LINE) ? head.slice(STATUS_AT, STATUS_LINE.length) : "";
   // 511: RFC 6585, 6, made for portals.
   if (status === "200" || status === "511") return true;
-  if (!status?.startsWith("3")) return false;
-  const target = /\nlocation:[ \t]*https?:\/\/([^/:?#\s]+)/i.exec(head)?.[1];
+  if (!status.startsWith("3")) return false;
+  const target = hostOfLocation(head);
   return target !== undefined && !isSameSite(target.toLowerCase(), host.toLowerCase());
+}
+
+function hostOfLocation(head: string): string | undefined {
+  for (const line of head.split("\n").slice(1)) {
+    if (!beginsAnyCase(line, LOCATION)) continue;
+    const url = line.slice(runEnd(line, LOCATION.length, isBlank));
+    const start = SCHEMES.find((scheme) => beginsAnyCase(url, scheme))?.length ?? url.length;
+    const end = firstOf(url, HOST_ENDS, start);
+    if (end > start) return url.slice(start, end);
+  }
+  return undefined;
+}
+
+function isBlank(code: number): boolean {
+  return code === 0x20 || code === 0x09;
 }
 
 /** As "blynk.cloud" and "www.blynk.cloud". */

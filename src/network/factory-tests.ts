@@ -11,6 +11,7 @@
  * Fault model: as of Join; and the MCU forgets its call, the product is configured meanwhile (call stop()).
  */
 
+import { isHexadecimal } from "../base/text.js";
 import { utf8Length } from "../base/utf8.js";
 import type { Clock, Io, Socket, SocketClass, TimerHandle } from "../ports.js";
 import { Join, SETTLE_MS } from "./join.js";
@@ -41,7 +42,7 @@ export const ON_AIR_MS = 30_000;
 /** IEEE 802.11: a passphrase, or the key itself as hexadecimal digits. */
 const PASSWORD_BYTES_MIN = 8;
 const PASSWORD_BYTES_MAX = 63;
-const KEY = /^[0-9a-fA-F]{64}$/;
+const KEY_DIGITS = 64;
 const SSID_BYTES_MAX = 32;
 const CHANNEL_MAX = 13;
 
@@ -231,5 +232,6 @@ function isSsid(ssid: string): boolean {
 
 function isPassword(password: string): boolean {
   const length = utf8Length(password);
-  return length === 0 || (length >= PASSWORD_BYTES_MIN && length <= PASSWORD_BYTES_MAX) || KEY.test(password);
+  if (length === KEY_DIGITS) return isHexadecimal(password, KEY_DIGITS);
+  return length === 0 || (length >= PASSWORD_BYTES_MIN && length <= PASSWORD_BYTES_MAX);
 }

@@ -14,6 +14,8 @@
  * United States, as glibc and newlib have it. Anything else is refused with a reason: the text comes from outside.
  */
 
+import { isDigit, isLetter } from "../base/text.js";
+
 export const POSIX_TZ_LENGTH_MAX = 64;
 /** So that getTime stays small; the longest in use have six characters. */
 export const ZONE_NAME_LENGTH_MAX = 10;
@@ -156,15 +158,6 @@ class Scanner {
     this.fail();
     return min;
   }
-}
-
-function isDigit(code: number): boolean {
-  return code >= 0x30 && code <= 0x39;
-}
-
-function isLetter(code: number): boolean {
-  const lower = code | 0x20;
-  return lower >= 0x61 && lower <= 0x7a;
 }
 
 function isQuotedNameCharacter(code: number): boolean {

@@ -2,6 +2,7 @@
 
 import { isHost } from "../../base/host.js";
 import { isRecord, parseJson } from "../../base/json.js";
+import { cutAt, firstOf, isDecimal, SPACES } from "../../base/text.js";
 import { decodeUtf8 } from "../../base/utf8.js";
 import type { CloudEvents, CloudTime } from "../cloud.js";
 import { coordinatesFrom } from "../coordinates.js";
@@ -17,6 +18,7 @@ export const TIME = `${DOWNLINK}utc/all/json`;
 export const MQTTS_PORT = 8883;
 export const MQTT_PORT = 1883;
 const PORT_MAX = 0xffff;
+const SCHEMES: readonly string[] = Object.freeze(["mqtt://", "mqtts://"]);
 const TIME_NAMES: readonly string[] = Object.freeze(["time", "tz_name", "tz_rule"]);
 
 /** Somewhere to log in. */
@@ -102,10 +104,12 @@ function onLocation(payload: Uint8Array, events: CloudEvents): boolean {
 
 /** A URI, or host and port alone. WebSockets are no use to a device that has TCP. */
 function onRedirect(payload: Uint8Array, options: DownlinkOptions): boolean {
-  const place = /^\s*(?:(mqtts?):\/\/)?([A-Za-z0-9.-]{1,253})(?::(\d{1,5}))?(?:\/\S*)?\s*$/;
-  const [, scheme, host, portText] = place.exec(decodeUtf8(payload)) ?? [];
-  if (host === undefined || !isHost(host) || (scheme === undefined && portText === undefined)) return false;
-  const secure = scheme === undefined ? Number(portText) !== MQTT_PORT : scheme === "mqtts";
+  const uri = decodeUtf8(payload).trim();
+  const scheme = SCHEMES.find((name) => uri.startsWith(name));
+  const [host, portText] = cutAt(cutAt(uri.slice(scheme?.length ?? 0), "/")[0], ":");
+  if (firstOf(uri, SPACES) < uri.length || !isHost(host)) return false;
+  if (portText === undefined ? scheme === undefined : !isDecimal(portText, 5)) return false;
+  const secure = scheme === undefined ? Number(portText) !== MQTT_PORT : scheme === "mqtts://";
   const port = portText === undefined ? (secure ? MQTTS_PORT : MQTT_PORT) : Number(portText);
   if (port < 1 || port > PORT_MAX) return false;
   options.onRedirect({ secure, host, port });

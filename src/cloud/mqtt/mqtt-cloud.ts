@@ -15,6 +15,7 @@
  */
 
 import { FailureCode } from "../../base/failure-code.js";
+import { isPlain } from "../../base/text.js";
 import { encodeUtf8 } from "../../base/utf8.js";
 import type { Clock, Io, MqttClient, MqttClientClass, MqttProblem, TimerHandle } from "../../ports.js";
 import type { CloudAccess, CloudEvents, CloudIdentity, CloudPinNames, CloudTransport, CloudUplink } from "../cloud.js";
@@ -347,7 +348,7 @@ export class MqttCloud implements CloudTransport {
 
 /** Whether topics may begin so: letters, digits, and a few signs that brokers take without a thought. */
 export function isTopicPrefix(text: string): boolean {
-  return text.length <= TOPIC_PREFIX_LENGTH_MAX && /^[A-Za-z0-9_./-]*$/.test(text);
+  return text === "" || isPlain(text, "_./-", TOPIC_PREFIX_LENGTH_MAX);
 }
 
 const CODE_BY_PROBLEM: Readonly<Record<MqttProblem, FailureCode>> = Object.freeze({

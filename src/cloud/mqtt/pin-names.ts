@@ -3,15 +3,20 @@
  * name single pins otherwise. No two pins have the same name, and no name changes a topic's shape.
  */
 
+import { isDecimal, isNumeral, isPlain } from "../../base/text.js";
 import type { CloudPinNames } from "../cloud.js";
 
 export const PIN_MAX = 0xffff;
-const NAME_PATTERN = /^[A-Za-z0-9 _.-]{1,64}$/;
-/** What the convention calls some pin. */
-const CONVENTION_PATTERN = /^V(0|[1-9]\d{0,4})$/;
+const NAME_LENGTH_MAX = 64;
+const PIN_DIGITS_MAX = 5;
 
 export function isPinName(name: string): boolean {
-  return NAME_PATTERN.test(name) && !CONVENTION_PATTERN.test(name);
+  return isPlain(name, " _.-", NAME_LENGTH_MAX) && !isConvention(name);
+}
+
+/** What the convention calls some pin, or would, had pins more numbers. */
+function isConvention(name: string): boolean {
+  return name.startsWith("V") && isNumeral(name.slice(1), PIN_DIGITS_MAX);
 }
 
 export class PinNames {
@@ -35,14 +40,14 @@ export class PinNames {
   pinOf(name: string): number | undefined {
     const named = this.#pins.get(name);
     if (named !== undefined) return named;
-    const pin = numberOf(CONVENTION_PATTERN.exec(name)?.[1]);
+    const pin = isConvention(name) ? numberOf(name.slice(1)) : undefined;
     return pin !== undefined && !this.#names.has(pin) ? pin : undefined;
   }
 }
 
 /** The pin that decimal text names; `undefined` for any other text. */
-export function numberOf(text: string | undefined): number | undefined {
-  if (text === undefined || !/^\d{1,5}$/.test(text)) return undefined;
+export function numberOf(text: string): number | undefined {
+  if (!isDecimal(text, PIN_DIGITS_MAX)) return undefined;
   const pin = Number(text);
   return pin <= PIN_MAX ? pin : undefined;
 }

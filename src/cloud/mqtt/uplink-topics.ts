@@ -7,6 +7,7 @@
  * other form than JSON. Resolving events has no topic at all.
  */
 
+import { cutAt, isDecimal, isNumeral } from "../../base/text.js";
 import { decodeUtf8, encodeUtf8, utf8Length } from "../../base/utf8.js";
 import type { CloudUplink } from "../cloud.js";
 import { numberOf, type PinNames } from "./pin-names.js";
@@ -30,6 +31,8 @@ export interface UplinkTopicsOptions {
 
 const NOTHING = new Uint8Array(0);
 const BATCH = "batch_ds";
+/** Of a number that a double keeps, before the point and behind it. */
+const DIGITS_MAX = 15;
 
 export class UplinkTopics implements CloudUplink {
   readonly #pins: PinNames;
@@ -164,7 +167,13 @@ function batchBytes(batch: Iterable<readonly [name: string, json: string]>): num
 
 function jsonOf(value: Uint8Array): string {
   const text = decodeUtf8(value);
-  return /^-?(0|[1-9]\d{0,14})(\.\d{1,15})?$/.test(text) ? text : JSON.stringify(text);
+  return isJsonNumber(text) ? text : JSON.stringify(text);
+}
+
+/** Leading zeros and exponents are none of JSON's, or none of the MCU's: such a value stays a text. */
+function isJsonNumber(text: string): boolean {
+  const [whole, decimals] = cutAt(text.startsWith("-") ? text.slice(1) : text, ".");
+  return isNumeral(whole, DIGITS_MAX) && (decimals === undefined || isDecimal(decimals, DIGITS_MAX));
 }
 
 /** Text from the MCU must not reach into other topics; and brokers hang up at characters that are none. */

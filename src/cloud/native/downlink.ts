@@ -4,6 +4,7 @@
  */
 
 import { isHost } from "../../base/host.js";
+import { isDecimal } from "../../base/text.js";
 import { decodeUtf8 } from "../../base/utf8.js";
 import type { Offer } from "../../image/offer.js";
 import type { CloudEvents, CloudTime } from "../cloud.js";
@@ -133,7 +134,7 @@ function timeOf(kind: string, value: string): CloudTime | undefined {
 
 /** A decimal number without sign, at most `max`; `undefined` for anything else. */
 function numberIn(text: string, max: number): number | undefined {
-  if (!/^\d{1,16}$/.test(text)) return undefined;
+  if (!isDecimal(text, 16)) return undefined;
   const number = Number(text);
   return number <= max ? number : undefined;
 }
