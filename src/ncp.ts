@@ -218,7 +218,7 @@ export class Ncp {
         const { state } = this;
         if (!this.#selfUpdater?.isProving) this.#link.session.notifyState(state);
       },
-      search: () => this.#searchMcu(),
+      lookForMcu: () => this.#searchMcu(),
       onAdopted: () => this.#onAdopted(),
     });
   }

@@ -189,8 +189,9 @@ describe("The rules of the house", () => {
       ["src/main.ts", 'f(text.split(/,/g), "/a/");', "has a regular expression: /,/g"],
       ["src/native/tls.ts", 'new RegExp("a");', "has a regular expression: RegExp"],
       ["src/base/host.ts", "function f(a: RegExp) {}", "has a regular expression: RegExp"],
-      ["src/base/host.ts", 'text.match("a");', "has a regular expression: text.match"],
-      ["src/base/host.ts", 'text.search("a");', "has a regular expression: text.search"],
+      ["src/base/host.ts", 'text.match("a");', "has a regular expression: match"],
+      ["src/base/host.ts", "f({ search: () => 1 });", "has a regular expression: search"],
+      ["src/base/host.ts", 'text.search("a");', "has a regular expression: search"],
     ],
     [
       ["src/base/host.ts", 'const a = b / c / d; text.split("/a/").join(); text.replaceAll("/", ""); // /a/'],

@@ -1,6 +1,6 @@
 /**
  * What texts are made of. The device does without regular expressions: XS leaves its engine for them out of a firmware
- * that has none, which saves 30 KiB of flash; and it miscounts bounded repetitions inside of optional groups.
+ * that has none, which saves 24 KiB of flash; and it miscounts bounded repetitions inside of optional groups.
  */
 
 /** What trim() takes off. */

@@ -20,7 +20,7 @@ export interface AdoptionOptions {
   mayBeSilent(): boolean;
   tellState(): void;
   /** Pings where an MCU may be; its answer is heard like anything else. */
-  search(): void;
+  lookForMcu(): void;
   onAdopted(): void;
 }
 
@@ -73,9 +73,9 @@ export class Adoption {
 
   /** As rarely: an MCU that looks for its NCP must find it where it starts. */
   #searchLater(): void {
-    const { clock, mayBeSilent, search } = this.#options;
+    const { clock, mayBeSilent, lookForMcu } = this.#options;
     this.#searchTimer = clock.set(() => {
-      if (!mayBeSilent()) search();
+      if (!mayBeSilent()) lookForMcu();
       this.#searchLater();
     }, ADOPTION_MS);
   }
