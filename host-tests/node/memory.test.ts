@@ -11,16 +11,16 @@ describe("The memory of Ferry on XS", () => {
   });
 
   it("is little when Ferry has started: what is constant lies in flash", () => {
-    assert.isAtMost(held.started, 2_150);
+    assert.isAtMost(held.started, 1_950);
   });
 
   it("is bounded with network, cloud, button and light", () => {
-    assert.isAtMost(held.online, 2_900);
+    assert.isAtMost(held.online, 2_650);
     assert.isAbove(held.online, held.started);
   });
 
   it("is bounded in an update with every queue full", () => {
-    assert.isAtMost(held.crowded, 4_250);
+    assert.isAtMost(held.crowded, 3_500);
     assert.isAbove(held.crowded, held.online + 500, "the queues were full");
   });
 });

@@ -10,7 +10,7 @@ import { projectRoot } from "../node/project.js";
 import { SDK_MODULES } from "./sdk.js";
 
 interface FerryManifest {
-  readonly typescript: { readonly tsconfig: object };
+  readonly typescript: object;
   readonly platforms: { readonly esp32: { readonly creation: Creation } };
 }
 
@@ -47,7 +47,7 @@ export async function writeManifest(name: string, entry: string, creation: Creat
     },
     preload: ["crc-32", ...sources.filter((path) => path.startsWith("src/"))],
     creation: { static: 0, ...creation },
-    typescript: { tsconfig: ferry.typescript.tsconfig },
+    typescript: ferry.typescript,
   };
   mkdirSync(join(root, folder), { recursive: true });
   writeFileSync(join(root, folder, "manifest.json"), JSON.stringify(manifest, undefined, 2));

@@ -1,9 +1,25 @@
 /** Makes one script of a TypeScript program, for the XS engine, and finds the way back from its lines to the sources. */
 
+import { readFileSync } from "node:fs";
 import { SourceMap } from "node:module";
 import { relative, resolve } from "node:path";
-import { build } from "esbuild";
+import { build, type Plugin } from "esbuild";
+import { withPlainNames } from "#project/scripts/device/plain-names.mjs";
 import { projectRoot } from "../node/project.js";
+
+/** Ferry's own modules as the chip gets them. */
+const asOnDevice: Plugin = {
+  name: "as-on-device",
+  setup({ onLoad }) {
+    const src = resolve(projectRoot(), "src");
+    onLoad({ filter: /\.ts$/ }, ({ path }) => {
+      const name = relative(src, path);
+      // Partition tables are read on a PC alone.
+      if (name.startsWith("..") || name.startsWith("store/partition-")) return undefined;
+      return { contents: withPlainNames(readFileSync(path, "utf8")), loader: "ts" };
+    });
+  },
+};
 
 export interface XsBundle {
   /** Evaluate it as it is: mapStack() counts its lines. */
@@ -22,6 +38,7 @@ export async function bundleForXs(
       ? { entryPoints: [entry.path] }
       : { stdin: { contents: entry.text, resolveDir: entry.directory, sourcefile: "entry.ts", loader: "ts" } }),
     bundle: true,
+    plugins: [asOnDevice],
     write: false,
     outfile: "build/xs.js",
     format: "iife",

@@ -23,7 +23,7 @@ const BUILDER_BYTES = 12;
 const SCRIPT_BYTES = 36;
 const NAME_BYTES = 6;
 /** What the modules may take of the app slot of partitions.csv, so that ESP-IDF and the engine fit (docs/budgets.md). */
-const MODULES_KIB_MAX = 780;
+const MODULES_KIB_MAX = 730;
 
 /**
  * @typedef {object} FrontHalf
