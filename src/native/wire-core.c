@@ -19,7 +19,7 @@ void wireInit(WireCore *wire, uint32_t nowMs)
 {
 	memset(wire, 0, sizeof(*wire));
 	wireDecoderInit(&wire->decoder);
-	wire->frames[0].bytes[1] = wire->frames[1].bytes[1] = 0xbb;
+	wire->frames[0].bytes[1] = wire->frames[1].bytes[1] = WIRE_END;
 	wire->needsLeadIn = 1;
 	wire->seenMs = nowMs;
 }

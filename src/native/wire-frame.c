@@ -6,14 +6,6 @@
 
 #include <string.h>
 
-enum {
-	BEGIN = 0xaa,
-	END = 0xbb,
-	ESCAPE = 0xcc,
-	XON = 0x11,
-	XOFF = 0x13,
-};
-
 /* Where the decoder stands: outside of frames; inside one; inside one, right after ESCAPE. */
 enum {
 	NOISE,
@@ -79,12 +71,12 @@ static const uint32_t CRC32_TABLE[256] = {
 
 static int isDelimiter(uint8_t byte)
 {
-	return (BEGIN == byte) || (END == byte) || (ESCAPE == byte);
+	return (WIRE_BEGIN == byte) || (WIRE_END == byte) || (WIRE_ESCAPE == byte);
 }
 
 static int needsEscape(uint8_t byte)
 {
-	return isDelimiter(byte) || (XON == byte) || (XOFF == byte);
+	return isDelimiter(byte) || (WIRE_XON == byte) || (WIRE_XOFF == byte);
 }
 
 uint8_t wireCrc8(uint8_t crc, const uint8_t *bytes, size_t count)
@@ -107,7 +99,7 @@ uint32_t wireCrc32(uint32_t crc, const uint8_t *bytes, size_t count)
 static uint8_t *putByte(uint8_t *at, uint8_t byte)
 {
 	if (needsEscape(byte)) {
-		*at++ = ESCAPE;
+		*at++ = WIRE_ESCAPE;
 		byte ^= 0xff;
 	}
 	*at++ = byte;
@@ -122,13 +114,13 @@ size_t wireEncode(const uint8_t *payload, size_t length, uint8_t *out, size_t ca
 
 	if ((length < 1) || (length > WIRE_PAYLOAD_BYTES_MAX) || (capacity < WIRE_FRAME_BYTES(length)))
 		return 0;
-	*at++ = BEGIN;
+	*at++ = WIRE_BEGIN;
 	for (i = 0; i < length; i++) {
 		at = putByte(at, payload[i]);
 		crc = CRC8_TABLE[crc ^ payload[i]];
 	}
 	at = putByte(at, crc);
-	*at++ = END;
+	*at++ = WIRE_END;
 	return (size_t)(at - out);
 }
 
@@ -197,7 +189,7 @@ static void takeByte(WireDecoder *decoder, uint8_t byte)
 {
 	WireDecoderCounters *counters = &decoder->counters;
 
-	if (BEGIN == byte) {
+	if (WIRE_BEGIN == byte) {
 		if (NOISE != decoder->state)
 			giveUp(decoder, &counters->restarts);
 		beginFrame(decoder);
@@ -215,7 +207,7 @@ static void takeByte(WireDecoder *decoder, uint8_t byte)
 		else
 			giveUp(decoder, &counters->escapeErrors);
 	}
-	else if (ESCAPE == byte)
+	else if (WIRE_ESCAPE == byte)
 		decoder->state = ESCAPED;
 	else
 		takePlain(decoder, byte);
@@ -249,7 +241,7 @@ size_t wireDecode(WireDecoder *decoder, const uint8_t *bytes, size_t count, size
 			i += takePlainRun(decoder, bytes + i, count - i);
 		if (i == count)
 			break;
-		if (END != bytes[i])
+		if (WIRE_END != bytes[i])
 			takeByte(decoder, bytes[i]);
 		else if (0 != (*payloadLength = endFrame(decoder)))
 			return i + 1;

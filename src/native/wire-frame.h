@@ -26,6 +26,14 @@
 #define WIRE_FRAME_BYTES(length) (2 * ((length) + 1) + 2)
 #define WIRE_FRAME_BYTES_MAX WIRE_FRAME_BYTES(WIRE_PAYLOAD_BYTES_MAX)
 
+enum {
+	WIRE_BEGIN = 0xaa,
+	WIRE_END = 0xbb,
+	WIRE_ESCAPE = 0xcc,
+	WIRE_XON = 0x11,
+	WIRE_XOFF = 0x13,
+};
+
 /* Check of "123456789": f4. Begin with 0. */
 uint8_t wireCrc8(uint8_t crc, const uint8_t *bytes, size_t count);
 

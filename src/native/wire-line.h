@@ -25,6 +25,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "wire-frame.h"
+
 #define WIRE_LINE_INLINE static inline __attribute__((always_inline))
 
 enum {
@@ -34,11 +36,6 @@ enum {
 	WIRE_PONG_FRAME_BYTES_MAX = 11,
 	/* An MCU waits for one answer at a time. More may wait behind a long frame when it gave up on the first ones. */
 	WIRE_PONGS_MAX = 4,
-	WIRE_LINE_BEGIN = 0xaa,
-	WIRE_LINE_END = 0xbb,
-	WIRE_LINE_ESCAPE = 0xcc,
-	WIRE_LINE_XON = 0x11,
-	WIRE_LINE_XOFF = 0x13,
 };
 
 typedef struct {
@@ -83,9 +80,9 @@ WIRE_LINE_INLINE void wireLinePut(WireLine *line, uint8_t byte)
 	uint32_t at = line->head + line->used;
 	line->ring[at < line->ringBytes ? at : at - line->ringBytes] = byte;
 	line->used++;
-	if (WIRE_LINE_BEGIN == byte)
+	if (WIRE_BEGIN == byte)
 		line->isInFrame = 1;
-	else if (WIRE_LINE_END == byte)
+	else if (WIRE_END == byte)
 		line->isInFrame = 0;
 }
 
@@ -112,14 +109,14 @@ WIRE_LINE_INLINE uint8_t wireLineCrc8(uint8_t crc, uint8_t byte)
 
 WIRE_LINE_INLINE int wireLineNeedsEscape(uint8_t byte)
 {
-	return (WIRE_LINE_BEGIN == byte) || (WIRE_LINE_END == byte) || (WIRE_LINE_ESCAPE == byte) ||
-	       (WIRE_LINE_XON == byte) || (WIRE_LINE_XOFF == byte);
+	return (WIRE_BEGIN == byte) || (WIRE_END == byte) || (WIRE_ESCAPE == byte) ||
+	       (WIRE_XON == byte) || (WIRE_XOFF == byte);
 }
 
 WIRE_LINE_INLINE void wireLineAnswerByte(WireLine *line, uint8_t byte)
 {
 	if (wireLineNeedsEscape(byte)) {
-		line->pongs[line->pongEnd++] = WIRE_LINE_ESCAPE;
+		line->pongs[line->pongEnd++] = WIRE_ESCAPE;
 		byte ^= 0xff;
 	}
 	line->pongs[line->pongEnd++] = byte;
@@ -129,14 +126,14 @@ WIRE_LINE_INLINE void wireLineAnswer(WireLine *line, uint8_t idLow, uint8_t idHi
 {
 	uint8_t crc = wireLineCrc8(wireLineCrc8(wireLineCrc8(wireLineCrc8(wireLineCrc8(0, 0x12), 0xa5), idLow), idHigh), 0x00);
 
-	line->pongs[line->pongEnd++] = WIRE_LINE_BEGIN;
+	line->pongs[line->pongEnd++] = WIRE_BEGIN;
 	line->pongs[line->pongEnd++] = 0x12;
 	line->pongs[line->pongEnd++] = 0xa5;
 	wireLineAnswerByte(line, idLow);
 	wireLineAnswerByte(line, idHigh);
 	line->pongs[line->pongEnd++] = 0x00;
 	wireLineAnswerByte(line, crc);
-	line->pongs[line->pongEnd++] = WIRE_LINE_END;
+	line->pongs[line->pongEnd++] = WIRE_END;
 	line->pingsAnswered++;
 }
 
@@ -149,7 +146,7 @@ WIRE_LINE_INLINE int wireLineHoldsPing(const WireLine *line, uint8_t *tail)
 
 	for (i = 5; i < line->heldCount; i++) {
 		uint8_t byte = line->held[i];
-		int isEscaped = WIRE_LINE_ESCAPE == byte;
+		int isEscaped = WIRE_ESCAPE == byte;
 
 		if (isEscaped) {
 			if (++i == line->heldCount)
@@ -176,8 +173,8 @@ WIRE_LINE_INLINE int wireLineAnswerPing(WireLine *line)
 	wireLineAnswer(line, tail[0], tail[1]);
 	line->heldCount = 0;
 	if (line->isInFrame) {
-		wireLinePut(line, WIRE_LINE_BEGIN);
-		wireLinePut(line, WIRE_LINE_END);
+		wireLinePut(line, WIRE_BEGIN);
+		wireLinePut(line, WIRE_END);
 	}
 	return 1;
 }
@@ -191,15 +188,15 @@ WIRE_LINE_INLINE int wireLineMayGoOn(uint32_t at, uint8_t byte)
 /* Only with room for it. */
 WIRE_LINE_INLINE void wireLineTake(WireLine *line, uint8_t byte)
 {
-	if (WIRE_LINE_BEGIN == byte) {
+	if (WIRE_BEGIN == byte) {
 		wireLineLetGo(line);
 		line->held[line->heldCount++] = byte;
 		return;
 	}
 	if (line->heldCount) {
-		if ((WIRE_LINE_END == byte) && wireLineAnswerPing(line))
+		if ((WIRE_END == byte) && wireLineAnswerPing(line))
 			return;
-		if ((WIRE_LINE_END != byte) && (line->heldCount < sizeof(line->held)) && wireLineMayGoOn(line->heldCount, byte)) {
+		if ((WIRE_END != byte) && (line->heldCount < sizeof(line->held)) && wireLineMayGoOn(line->heldCount, byte)) {
 			line->held[line->heldCount++] = byte;
 			return;
 		}
