@@ -536,6 +536,50 @@ describe("the native cloud, under a server that misbehaves", () => {
   });
 });
 
+describe("the native cloud, of ten thousand malformed", () => {
+  /** Whole messages: their bodies are what is wrong. */
+  const kinds: readonly (readonly [what: string, make: (random: Random) => Uint8Array])[] = [
+    [
+      "commands of devices",
+      (random) => nativeMessage(random.chance(0.5) ? Native.SYNC : Native.PROPERTY, 1, garbage(random)),
+    ],
+    ["hardware messages", (random) => nativeMessage(Native.HARDWARE, 1, garbage(random), "1", "x")],
+    ["pins", (random) => nativeMessage(Native.HARDWARE, 1, "vw", garbage(random), "x")],
+    ["internal messages", (random) => nativeMessage(Native.INTERNAL, 1, garbage(random), garbage(random))],
+    ["offers", (random) => nativeMessage(Native.INTERNAL, 1, "ota", "", garbage(random), garbage(random))],
+    ["times", (random) => nativeMessage(Native.INTERNAL, 1, "utc", garbage(random), garbage(random))],
+    ["clocks", (random) => nativeMessage(Native.INTERNAL, 1, "rtc", garbage(random))],
+    ["places", (random) => nativeMessage(Native.INTERNAL, 1, "loc", garbage(random), garbage(random))],
+    ["redirects", (random) => nativeMessage(Native.REDIRECT, 1, `${garbage(random)}/`, garbage(random))],
+  ];
+  for (const [what, make] of kinds) {
+    it(`${what}, each is counted, and what comes behind them is understood`, () => {
+      const seed = 80_617;
+      const random = new Random(seed);
+      const { clock, server, cloud, heard, goUp } = makeBench();
+      goUp();
+      const before = cloud.counters.messagesReceived;
+      for (let i = 0; i < 10_000; i++) {
+        server.sendRaw(make(random));
+        if (i % 50 === 49) clock.advance(100);
+      }
+      server.send(Native.HARDWARE, "vw", "9", "still here");
+      clock.advance(5_000);
+      const { notUnderstood, messagesReceived, connections } = cloud.counters;
+      assert.isAtLeast(messagesReceived - before, 10_001, `seed ${seed}`);
+      assert.equal(notUnderstood + heard.length, 10_001, `seed ${seed}`);
+      assert.isAbove(notUnderstood, 9_000);
+      assert.equal(heard.at(-1), "pin 9=still here");
+      assert.notInclude(heard, "lost");
+      assert.equal(connections, 1);
+    });
+  }
+
+  function garbage(random: Random): string {
+    return Array.from({ length: random.below(30) }, () => String.fromCharCode(random.below(256))).join("");
+  }
+});
+
 describe("the parser of native messages", () => {
   /** What comes out of a stream that is pushed in pieces. */
   function parse(stream: Uint8Array, pieceOf: () => number): string[] {
